@@ -1,0 +1,64 @@
+#include <algorithm>
+#include <app/dispatcher.hpp>
+#include <net/outbound.hpp>
+
+namespace postern::app {
+
+namespace asio = net::asio;
+
+// Bounds sockets and descriptors whatever the queue holds.
+static constexpr std::size_t most_under_way = 500;
+static constexpr std::chrono::seconds longest_sleep{30};
+
+void Dispatcher::start() {
+    services_.queue.on_change([this] { asio::post(loop_, [this] { look(); }); });
+    look();
+}
+
+void Dispatcher::stop() {
+    stopped_ = true;
+    services_.queue.on_change({});
+    timer_.cancel();
+}
+
+std::size_t Dispatcher::concurrency(const queue::Destination& destination) const {
+    const auto& settings = *workers_.front()->generation->settings;
+    for (const auto& connector : settings.send_connectors)
+        if (destination.route == std::string(net::smtp_route) + connector.name) return connector.concurrency;
+    return 4;
+}
+
+void Dispatcher::look() {
+    if (stopped_) return;
+    const auto now = std::chrono::system_clock::now();
+    for (const auto& destination : services_.queue.due(now)) {
+        if (under_way_ >= most_under_way) break;
+        auto found = active_.find(destination);
+        if (found == active_.end() || found->second < concurrency(destination)) launch(destination);
+    }
+    auto sleep = std::chrono::duration_cast<std::chrono::milliseconds>(longest_sleep);
+    if (const auto next = services_.queue.next_due(); next && *next > now)
+        sleep = std::min(sleep, std::chrono::ceil<std::chrono::milliseconds>(*next - now));
+    timer_.expires_after(sleep);
+    timer_.async_wait([this](net::error_code error) {
+        if (!error) look();
+    });
+}
+
+void Dispatcher::launch(const queue::Destination& destination) {
+    ++active_[destination];
+    ++under_way_;
+    auto& worker = *workers_[turn_++ % workers_.size()];
+    auto ended = [this, destination](std::exception_ptr failed) {
+        asio::post(loop_, [this, destination, failed] {
+            if (--active_[destination] == 0) active_.erase(destination);
+            --under_way_;
+            if (failed) services_.log.error("plugin-failed", "a delivery ended by an exception that nobody caught");
+            look();
+        });
+    };
+    auto delivery = net::deliver(services_, worker, destination);
+    asio::co_spawn(worker.loop, std::move(delivery), std::move(ended));
+}
+
+}  // namespace postern::app

@@ -1,0 +1,33 @@
+// Looks after the schedule: opens a delivery coroutine for each destination that has something due, within the
+// destination's concurrency, on the least loaded worker.
+#pragma once
+
+#include <map>
+#include <net/services.hpp>
+#include <vector>
+
+namespace postern::app {
+
+class Dispatcher {
+public:
+    Dispatcher(net::asio::io_context& loop, net::Services& services, std::vector<std::unique_ptr<net::Worker>>& workers)
+        : loop_(loop), services_(services), workers_(workers), timer_(loop) {}
+    void start();
+    void stop();  // no new deliveries; those under way finish
+    std::size_t under_way() const { return under_way_; }
+
+private:
+    void look();
+    void launch(const queue::Destination& destination);
+    std::size_t concurrency(const queue::Destination& destination) const;
+
+    net::asio::io_context& loop_;
+    net::Services& services_;
+    std::vector<std::unique_ptr<net::Worker>>& workers_;
+    net::asio::steady_timer timer_;
+    std::map<queue::Destination, std::size_t> active_;
+    std::size_t under_way_ = 0, turn_ = 0;
+    bool stopped_ = false;
+};
+
+}  // namespace postern::app

@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <app/generations.hpp>
+
+namespace postern::app {
+
+namespace {
+
+bool fatal(const std::vector<config::ConfigProblem>& problems) {
+    return std::any_of(problems.begin(), problems.end(), [](const auto& problem) { return !problem.warning; });
+}
+
+void append(std::vector<config::ConfigProblem>& all, std::vector<config::ConfigProblem> more) {
+    all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+void load_identities(net::Generation& generation, plugins::PluginSet& plugins,
+                     std::vector<config::ConfigProblem>& problems) {
+    auto* engine = plugins.tls();
+    if (!engine) return;  // an alarm, not a fault of the file: mail of others flows
+    for (const auto& certificate : generation.settings->certificates) {
+        auto loaded = engine->load({certificate.name, certificate.chain_file, certificate.key_file});
+        if (loaded) generation.identities.emplace(certificate.name, *loaded);
+        else
+            problems.push_back(
+                {generation.settings->file, 0, "certificate " + certificate.name, loaded.failure.text, false});
+    }
+}
+
+std::vector<TrustScopeFiles> scopes_of(const config::Settings& settings) {
+    const auto add = [&](TrustScopeFiles& scope, const std::string& name) {
+        if (name == "system") scope.system = true;
+        for (const auto& roots : settings.roots)
+            if (roots.name == name) scope.files.insert(scope.files.end(), roots.files.begin(), roots.files.end());
+    };
+    // Roots that a partner's block names never speak for anybody else.
+    const auto claimed = [&](const std::string& name) {
+        return std::any_of(settings.partner_trust.begin(), settings.partner_trust.end(), [&](const auto& one) {
+            return std::find(one.second.roots.begin(), one.second.roots.end(), name) != one.second.roots.end();
+        });
+    };
+    TrustScopeFiles everybody;
+    everybody.system = true;
+    for (const auto& roots : settings.roots)
+        if (!claimed(roots.name)) add(everybody, roots.name);
+    everybody.intermediate_files = settings.intermediate_files;
+    std::vector<TrustScopeFiles> scopes{everybody};
+    for (const auto& [entry, trust] : settings.partner_trust) {
+        if (trust.roots.empty()) continue;
+        TrustScopeFiles scope;
+        scope.name = entry;
+        for (const auto& name : trust.roots) add(scope, name);
+        scope.intermediate_files = settings.intermediate_files;
+        scope.intermediate_files.insert(scope.intermediate_files.end(), trust.intermediate_files.begin(),
+                                        trust.intermediate_files.end());
+        scopes.push_back(std::move(scope));
+    }
+    return scopes;
+}
+
+void load_scopes(net::Generation& generation, plugins::PluginSet& plugins,
+                 std::vector<config::ConfigProblem>& problems) {
+    auto* judge = plugins.judge();
+    if (!judge) return;
+    auto loaded = judge->load_scopes(scopes_of(*generation.settings));
+    if (loaded) generation.scopes = *loaded;
+    else problems.push_back({generation.settings->file, 0, "roots", loaded.failure.text, false});
+}
+
+}  // namespace
+
+Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins) {
+    auto loaded = config::load(file);
+    Built built{nullptr, std::move(loaded.problems)};
+    if (!loaded.settings) return built;
+    auto generation = std::make_shared<net::Generation>();
+    generation->number = number;
+    generation->settings = loaded.settings;
+    append(built.problems, plugins.load(loaded.settings->plugin_folder, loaded.settings->plugins));
+    append(built.problems, plugins.check(loaded.settings->plugins));
+    if (!loaded.settings->scripts_folder.empty())
+        generation->scripts = script::ScriptSet::load(loaded.settings->scripts_folder, built.problems);
+    load_identities(*generation, plugins, built.problems);
+    load_scopes(*generation, plugins, built.problems);
+    if (!fatal(built.problems)) built.generation = std::move(generation);
+    return built;
+}
+
+void raise_standing_alarms(const net::Generation& generation, const plugins::PluginSet& plugins, Alarms& alarms) {
+    const auto& settings = *generation.settings;
+    const bool listed = !settings.receive_list.empty() || !settings.send_list.empty();
+    const auto stand = [&](bool wrong, std::string_view id, std::string_view subject, std::string_view text) {
+        wrong ? alarms.raise(id, subject, text) : alarms.end(id, subject);
+    };
+    stand(listed && (!plugins.tls() || !plugins.judge()), "role-missing", "tls-mutual",
+          "mail of listed domains is deferred: load the plugin tls-mutual");
+    stand(listed && !plugins.names(), "role-missing", "name-matching",
+          "mail of listed domains is deferred: load the plugin name-matching");
+    bool needs_crl = false;
+    for (const auto* list : {&settings.receive_list, &settings.send_list})
+        for (const auto& entry : list->entries())
+            needs_crl |= settings.partner(entry).revocation != RevocationMode::off;
+    stand(needs_crl && !plugins.revocation(), "role-missing", "crl",
+          "mail of listed domains is deferred: load the plugin crl, or set revocation off for them");
+    for (const auto* name : {"logging", "counters"}) {
+        const auto all = plugins.loaded();
+        const bool there = std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+        stand(!there, "role-missing", name, std::string("mail flows without it: load the plugin ") + name);
+    }
+    for (const auto& connector : settings.receive_connectors) {
+        const bool depends = connector.auth_tls && connector.domain_secure_enabled && !settings.receive_list.empty();
+        stand(depends && !(plugins.tls() && generation.identity(connector.certificate)), "starttls-unavailable",
+              connector.name,
+              "STARTTLS cannot be offered although listed domains depend on it: see the connector's certificate");
+    }
+}
+
+}  // namespace postern::app

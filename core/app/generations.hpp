@@ -1,0 +1,22 @@
+// Builds one generation of the configuration from its file: settings, scripts, certificates, trust: everything read and
+// checked, or nothing taken. Also what `config check` runs.
+#pragma once
+
+#include <net/services.hpp>
+#include <string>
+#include <vector>
+
+namespace postern::app {
+
+struct Built {
+    std::shared_ptr<const net::Generation> generation;  // null when any problem is not a warning
+    std::vector<config::ConfigProblem> problems;
+};
+
+// Loads plugins that are new into `plugins` without starting them.
+Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins);
+
+// Alarms of what listed domains depend on and is not there (roles, STARTTLS). Raised and ended as things stand.
+void raise_standing_alarms(const net::Generation& generation, const plugins::PluginSet& plugins, Alarms& alarms);
+
+}  // namespace postern::app

@@ -1,0 +1,23 @@
+// posternd: see daemon.hpp for what it is made of.
+#include <app/daemon.hpp>
+#include <config/keys.hpp>
+#include <cstdio>
+#include <cstring>
+
+int main(int argc, char** argv) {
+    postern::app::DaemonOptions options{"/etc/postern/postern.conf", false};
+    for (int i = 1; i < argc; ++i) {
+        if (std::strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+            options.config_file = argv[++i];
+        } else if (std::strcmp(argv[i], "-v") == 0) {
+            options.verbose = true;
+        } else if (std::strcmp(argv[i], "--print-reference") == 0) {
+            std::fputs(postern::config::reference_page().c_str(), stdout);
+            return 0;
+        } else {
+            std::fputs("usage: posternd [-c FILE] [-v] [--print-reference]\n", stderr);
+            return 64;
+        }
+    }
+    return postern::app::run_daemon(options);
+}

@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <base/messages.hpp>
+
+namespace postern {
+
+// One row a message; keep the groups, and within them the order of a message's life.
+static const Message catalogue[] = {
+    // start, reload, end
+    {"started", Severity::info, "The daemon runs; the line names version, generation and listeners."},
+    {"start-failed", Severity::error, "The daemon could not start; the line says why and what to mend."},
+    {"reloaded", Severity::info,
+     "SIGHUP: the new configuration is in force for the next transaction of every session."},
+    {"reload-refused", Severity::error,
+     "SIGHUP: the new configuration has faults, all listed; the old one stays in force."},
+    {"config-warning", Severity::warning, "The configuration loads, and an administrator should know this about it."},
+    {"draining", Severity::info, "SIGTERM: no new sessions, those open may finish; a second SIGTERM ends at once."},
+    {"stopped", Severity::info, "The daemon ended in order."},
+    // plugins, scripts
+    {"plugin-loaded", Severity::info, "A plugin is in use; the line names file, version and roles."},
+    {"plugin-refused", Severity::error, "A plugin file was not loaded; the line says why and the remedy."},
+    {"plugin-failed", Severity::error,
+     "A plugin threw, answered nonsense or missed its deadline; that transaction was deferred."},
+    {"plugin-stalled", Severity::error,
+     "A plugin's lane does not answer; until it does, what depends on it is deferred."},
+    {"role-missing", Severity::error,
+     "No plugin provides a role that listed domains depend on: their mail is deferred."},
+    {"script-failed", Severity::error, "A policy script failed; the transactions it decides for are deferred."},
+    // sessions
+    {"session-refused", Severity::info, "A connection was refused before a session began; the line says which limit."},
+    {"mail-refused", Severity::info, "A transaction was refused; the line names the cause, certificate and next step."},
+    {"starttls-unavailable", Severity::error,
+     "A receive connector cannot offer STARTTLS although a listed domain depends on it."},
+    {"connector-not-secured", Severity::error,
+     "A listed domain's mail meets a connector without domain_secure_enabled or TLS."},
+    {"handshake-failed", Severity::warning, "A TLS handshake broke; the address is remembered for an hour."},
+    {"exception-used", Severity::warning,
+     "An exception of a partner block let a message pass; it ends by itself at its date."},
+    {"judged", Severity::info, "A peer's certificate was judged; the line says what held and what did not."},
+    {"own-certificate", Severity::error, "Our own certificate cannot be used or will not be believed by partners."},
+    // queue, delivery
+    {"queued", Severity::info, "A message is on stable storage and was acknowledged."},
+    {"delivered", Severity::info, "One recipient was delivered: id, from, to, relay, tls, status, delay."},
+    {"deferred", Severity::info, "A delivery attempt failed for now: the line names cause and next attempt."},
+    {"bounced", Severity::warning, "A recipient failed for good; a notice goes to the sender where there is one."},
+    {"held", Severity::warning, "A message is kept and not tried: its notice could not be delivered to anybody."},
+    {"spool-damaged", Severity::error, "A spool file could not be read; it was set aside and nothing else is stopped."},
+    {"spool-failing", Severity::error,
+     "The spool cannot be written; mail is refused for now and taken again by itself."},
+    {"certificate-failure", Severity::error,
+     "Mail for a listed domain is deferred because its server did not prove the domain."},
+    {"domain-waiting", Severity::error, "Nothing was delivered to a listed domain for 24 hours."},
+    {"resolver-failed", Severity::warning, "A DNS look-up failed; the mail concerned is deferred."},
+    {"control-failed", Severity::warning, "A command on the control socket could not be carried out."},
+    {"worker-blocked", Severity::warning, "Something held a worker for too long; the line names what ran."},
+};
+
+std::span<const Message> messages() { return catalogue; }
+
+const Message* find_message(std::string_view id) {
+    const auto* found = std::find_if(std::begin(catalogue), std::end(catalogue),
+                                     [&](const Message& message) { return message.id == id; });
+    return found == std::end(catalogue) ? nullptr : found;
+}
+
+}  // namespace postern

@@ -1,0 +1,167 @@
+#include <algorithm>
+#include <config/keys.hpp>
+#include <numeric>
+
+namespace postern::config {
+
+namespace {
+using enum KeyKind;
+
+constexpr Key table[] = {
+    {"", "fqdn", text, "", "Our name: greeting of connectors without their own, notices, authserv-id."},
+    {"", "spool", path, "/var/spool/postern", "Folder of accepted mail that waits."},
+    {"", "state", path, "/var/lib/postern", "Folder in which plugins keep what survives a restart."},
+    {"", "control_socket", path, "/run/postern/control", "Unix socket on which `postern` reaches the daemon."},
+    {"", "postmaster_notify", text, "", "Address that hears of alarms."},
+    {"", "authserv_id", text, "", "Name in our Authentication-Results; the fqdn where it is left out."},
+    {"", "workers", number, "0", "Event loops; 0 = one a core."},
+    {"", "drain_time", duration, "30s", "How long SIGTERM waits for open sessions."},
+    {"", "plugin_folder", path, "/usr/lib/postern/plugins", "Where NAME.so of each plugin lies."},
+    {"", "plugins", block, "", "The plugins in use, each with its own settings."},
+    {"", "scripts", block, "", "Lua policies."},
+    {"scripts", "folder", path, "", "Folder of *.lua and partners/*.lua."},
+    {"", "resolver", block, "", "DNS."},
+    {"resolver", "forward", list, "", "Resolvers to ask, address:port; the system's where left out."},
+    {"resolver", "dnssec", text, "log", "on, log or off."},
+    {"", "tls_send_domain_secure_list", list, "", "Domains to which mail goes only over mutual TLS."},
+    {"", "tls_receive_domain_secure_list", list, "", "Domains from which mail comes only over mutual TLS."},
+    {"", "intermediates", list, "", "Files of intermediate certificates for every partner."},
+    {"", "certificate", block, "", "A chain and its key under a name.", true},
+    {"certificate", "chain", path, "", "PEM, our certificate first."},
+    {"certificate", "key", path, "", "PEM, readable by its owner alone."},
+    {"", "roots", block, "", "Root certificates under a name.", true},
+    {"roots", "file", path, "", "PEM or DER; may stand more than once.", true},
+    {"", "partner", block, "", "What differs for one listed domain.", true},
+    {"partner", "roots", list, "", "Names of roots (or system) that replace everybody's for this partner."},
+    {"partner", "intermediates", list, "", "Files of intermediate certificates for this partner."},
+    {"partner", "revocation", text, "hard", "hard, soft or off; only hard leaves mail domain-secured."},
+    {"partner", "revocation_source", text, "except-short-lived", "always, if-present or except-short-lived."},
+    {"partner", "crl_grace", duration, "0s", "How long past nextUpdate a list still counts."},
+    {"partner", "name_rule", text, "domain-security", "domain-security or exact; `names` gives a list instead."},
+    {"partner", "names", list, "", "Names of which the certificate must hold one."},
+    {"partner", "cn_fallback", yes_no, "no", "The subject CN counts where there is no subjectAltName."},
+    {"partner", "speaks_for", text, "", "base: a certificate for the domain speaks for all below it."},
+    {"partner", "purpose", text, "connecting", "client: only clientAuth will do."},
+    {"partner", "exception", block, "", "What passes although it should not; ends by itself.", true},
+    {"exception", "allow", text, "", "no-tls, any-certificate, any-name or no-revocation."},
+    {"exception", "until", text, "", "Last day, YYYY-MM-DD (UTC)."},
+    {"exception", "reason", text, "", "Why; logged at each use."},
+    {"partner", "report_only", text, "", "until YYYY-MM-DD: judged, logged, counted, passed."},
+    {"partner", "enforcement", text, "", "script: the partner's Lua script decides."},
+    {"partner", "mutual", yes_no, "yes", "no: a server that does not ask for our certificate is accepted."},
+    {"partner", "starttls_required", text, "reject", "reject (530) or defer (450)."},
+    {"partner", "name_mismatch", text, "reject", "reject (550) or defer (454)."},
+    {"partner", "revoked", text, "reject", "reject (550) or defer (454)."},
+    {"partner", "via", text, "", "Send connector with a smart host for this partner."},
+    {"", "trusted_servers", block, "", "Our own servers, known by certificate."},
+    {"trusted_server", "sha256", text, "", "Certificate or key, hex.", true},
+    {"trusted_server", "hosts", list, "", "Outbound: hosts that must present it."},
+    {"trusted_server", "roles", list, "", "relay, marks."},
+    {"", "receive_connector", block, "", "A named listener.", true},
+    {"receive_connector", "bindings", list, "", "address:port."},
+    {"receive_connector", "remote_ranges", list, "", "Addresses that it serves; the most specific range wins."},
+    {"receive_connector", "permission_groups", list, "", "anonymous, partners, servers."},
+    {"receive_connector", "auth_mechanism", list, "", "tls."},
+    {"receive_connector", "domain_secure_enabled", yes_no, "no", "Ask clients for their certificate."},
+    {"receive_connector", "fqdn", text, "", "Name in greeting and EHLO reply."},
+    {"receive_connector", "certificate", text, "", "Name of the certificate for STARTTLS."},
+    {"receive_connector", "protocol_logging_level", text, "none", "none, verbose or decisions."},
+    {"receive_connector", "bind_header_from", text, "tag",
+     "off, tag or reject a From: of a listed domain without proof."},
+    {"receive_connector", "own_senders", text, "reject",
+     "reject, tag or allow our own domains as sender from outside."},
+    {"receive_connector", "message_size", size, "36M", "Largest message."},
+    {"receive_connector", "recipients", number, "200", "Most recipients a message (never under 100)."},
+    {"receive_connector", "connections", number, "5000", "Most connections."},
+    {"receive_connector", "connections_per_source", number, "20", "Most connections from one address (IPv6: one /64)."},
+    {"receive_connector", "inactivity", duration, "5min", "Longest silence."},
+    {"receive_connector", "connection_time", duration, "30min", "Longest connection; a moving transfer is not cut."},
+    {"receive_connector", "errors", number, "10", "Protocol errors before the session ends."},
+    {"", "send_connector", block, "", "A named way out.", true},
+    {"send_connector", "address_spaces", list, "", "Domain patterns with cost: `* 1`, `.contoso.com`."},
+    {"send_connector", "routing", text, "dns", "dns, unless smart_host is given."},
+    {"send_connector", "smart_host", text, "", "Host that takes the mail."},
+    {"send_connector", "port", number, "25", "Port of the peers."},
+    {"send_connector", "protocol", text, "smtp", "smtp or lmtp."},
+    {"send_connector", "fqdn", text, "", "Our name in EHLO."},
+    {"send_connector", "certificate", text, "", "Certificate that we present."},
+    {"send_connector", "domain_secure_enabled", yes_no, "no", "Listed domains may leave here."},
+    {"send_connector", "tls_domain", text, "", "Name that the smart host must prove."},
+    {"send_connector", "internal", yes_no, "no", "Marks stay on the way out."},
+    {"send_connector", "protocol_logging_level", text, "none", "none, verbose or decisions."},
+    {"send_connector", "allow_destinations", list, "", "Loopback or link-local ranges that are meant."},
+    {"send_connector", "source_address", address, "", "Our address."},
+    {"send_connector", "concurrency", number, "10", "Most connections a destination."},
+    {"send_connector", "retry", block, "", "When deferred mail is tried again."},
+    {"retry", "quick", duration, "60s", "Pause between the first tries."},
+    {"retry", "quick_tries", number, "4", "How many of them."},
+    {"retry", "medium", duration, "10min", "Pause between the next."},
+    {"retry", "medium_tries", number, "6", "How many of them."},
+    {"retry", "slow", duration, "30min", "Pause from then on."},
+    {"retry", "expiry", duration, "5d", "When a message is given up."},
+    {"", "accepted_domain", block, "", "A domain that we take mail for.", true},
+    {"accepted_domain", "recipients", block, "", "`file PATH` inside, one local part a line; or the value any."},
+    {"recipients", "file", path, "", "One local part a line; # begins a comment."},
+    {"accepted_domain", "deliver", text, "", "maildir, or the name of a send connector."},
+};
+
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0);
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t corner = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const auto above = row[j];
+            row[j] = std::min({above + 1, row[j - 1] + 1, corner + (a[i - 1] != b[j - 1])});
+            corner = above;
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
+
+std::span<const Key> keys() { return table; }
+
+const Key* find_key(std::string_view where, std::string_view name) {
+    const auto* found = std::find_if(std::begin(table), std::end(table),
+                                     [&](const Key& key) { return key.where == where && key.name == name; });
+    return found == std::end(table) ? nullptr : found;
+}
+
+std::string nearest(std::string_view name, const std::vector<std::string>& known) {
+    std::string best;
+    std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+    for (const auto& one : known)
+        if (const auto d = distance(name, one); d < best_distance) {
+            best_distance = d;
+            best = one;
+        }
+    return best.empty() ? best : " (did you mean " + best + "?)";
+}
+
+std::string suggestion(std::string_view where, std::string_view name) {
+    std::vector<std::string> known;
+    for (const auto& key : table)
+        if (key.where == where) known.emplace_back(key.name);
+    return nearest(name, known);
+}
+
+std::string reference_page() {
+    std::string page = "# Configuration reference\n\nGenerated from the table of keys: `posternd --print-reference`.\n";
+    std::vector<std::string_view> blocks;
+    for (const auto& key : table)
+        if (std::find(blocks.begin(), blocks.end(), key.where) == blocks.end()) blocks.push_back(key.where);
+    for (const auto block_name : blocks) {
+        page += block_name.empty() ? "\n## Top level\n" : "\n## " + std::string(block_name) + "\n";
+        page += "\n| key | default | meaning |\n|---|---|---|\n";
+        for (const auto& key : table)
+            if (key.where == block_name)
+                page += "| `" + std::string(key.name) + "` | " +
+                        (key.otherwise.empty() ? "" : "`" + std::string(key.otherwise) + "`") + " | " +
+                        std::string(key.explanation) + " |\n";
+    }
+    return page;
+}
+
+}  // namespace postern::config

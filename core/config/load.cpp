@@ -1,0 +1,214 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <config/loader.hpp>
+#include <config/tree.hpp>
+#include <cstring>
+
+namespace postern::config {
+
+std::string to_text(const ConfigProblem& problem) {
+    return problem.file + (problem.line ? ":" + std::to_string(problem.line) : "") + ": " +
+           (problem.key.empty() ? "" : problem.key + ": ") + problem.problem;
+}
+
+void Loader::problem(const SettingsNode& node, std::string text) {
+    problems_.push_back({node.file, node.line, node.key, std::move(text), false});
+}
+void Loader::warn(const SettingsNode& node, std::string text) {
+    problems_.push_back({node.file, node.line, node.key, std::move(text), true});
+}
+
+void Loader::check_list(const SettingsNode& list) {
+    if (!list.value.empty()) problem(list, "is a list: write it as a block, one entry a line");
+    for (const auto& one : list.children) {
+        // An address space has its cost behind it; everything else is one word.
+        if (!one.value.empty() && list.key != "address_spaces")
+            problem(one, "one entry a line in " + list.key + "; what is \"" + one.value + "\"?");
+        if (!one.children.empty()) problem(one, "an entry of " + list.key + " holds no block");
+    }
+}
+
+void Loader::check_value(const SettingsNode& node, const Key& key) {
+    if (key.kind == KeyKind::list) return check_list(node);
+    if (key.kind == KeyKind::block) return;
+    if (!node.children.empty()) problem(node, "takes a value, not a block");
+    if (node.value.empty() && key.where != "partner") problem(node, "has no value");
+}
+
+void Loader::check_keys(const SettingsNode& block, std::string_view where) {
+    std::vector<std::string_view> seen;
+    for (const auto& node : block.children) {
+        const auto* key = find_key(where, node.key);
+        if (!key) {
+            problem(node, "is not a key" +
+                              (where.empty() ? std::string(" of the configuration") : " of " + std::string(where)) +
+                              suggestion(where, node.key));
+            continue;
+        }
+        if (!key->many && std::find(seen.begin(), seen.end(), node.key) != seen.end()) problem(node, "stands twice");
+        seen.push_back(node.key);
+        check_value(node, *key);
+    }
+}
+
+void Loader::readable(const SettingsNode& node, const std::string& file) {
+    if (file.empty()) return;
+    if (::access(file.c_str(), R_OK) != 0)
+        problem(node, "the file " + file + " cannot be read: " + std::strerror(errno));
+}
+
+void Loader::text(const SettingsNode& block, std::string_view key, std::string& into) {
+    if (const auto* node = block.find(key)) into = node->value;
+}
+
+void Loader::choice(const SettingsNode& block, std::string_view key, std::initializer_list<std::string_view> values,
+                    std::size_t& into) {
+    const auto* node = block.find(key);
+    if (!node) return;
+    const auto* found = std::find(values.begin(), values.end(), node->value);
+    if (found != values.end()) {
+        into = static_cast<std::size_t>(found - values.begin());
+        return;
+    }
+    std::string all;
+    for (const auto value : values) all += (all.empty() ? "" : ", ") + std::string(value);
+    problem(*node, "\"" + node->value + "\" is none of " + all + nearest(node->value, {values.begin(), values.end()}));
+}
+
+void Loader::ranges(const SettingsNode& block, std::string_view key, std::vector<Range>& into) {
+    const auto* node = block.find(key);
+    if (!node) return;
+    for (const auto& one : node->children) {
+        if (auto range = parse_range(one.key)) into.push_back(*range);
+        else problem(one, "is no address range such as 192.0.2.0/24");
+    }
+}
+
+// A domain, or with a leading dot a suffix; canonical.
+std::string Loader::entry(const SettingsNode& node, std::string_view text) {
+    const bool suffix = text.starts_with('.');
+    auto canonical = mail::canonical_domain(suffix ? text.substr(1) : text);
+    if (!canonical) {
+        problem(node, "\"" + std::string(text) + "\" is no domain name");
+        return {};
+    }
+    return (suffix ? "." : "") + *canonical;
+}
+
+void Loader::walk(const SettingsNode& top) {
+    top_ = top;
+    check_keys(top, "");
+    text(top, "fqdn", settings_.fqdn);
+    text(top, "spool", settings_.spool);
+    text(top, "state", settings_.state);
+    text(top, "control_socket", settings_.control_socket);
+    text(top, "postmaster_notify", settings_.postmaster_notify);
+    text(top, "authserv_id", settings_.authserv_id);
+    text(top, "plugin_folder", settings_.plugin_folder);
+    take(top, "workers", settings_.workers, parse_number, "a number");
+    take(top, "drain_time", settings_.drain_time, parse_duration, "a duration such as 30s");
+    if (settings_.authserv_id.empty()) settings_.authserv_id = settings_.fqdn;
+    if (settings_.fqdn.empty())
+        problems_.push_back({top.file, 0, "fqdn", "is missing: our name on the internet", false});
+    for (const auto& node : top.children) {
+        if (node.key == "plugins")
+            for (const auto& one : node.children) settings_.plugins.push_back({one.key, one});
+        if (node.key == "scripts") {
+            check_keys(node, "scripts");
+            text(node, "folder", settings_.scripts_folder);
+        }
+        if (node.key == "resolver") {
+            check_keys(node, "resolver");
+            std::size_t dnssec = 1;
+            choice(node, "dnssec", {"off", "log", "on"}, dnssec);
+            settings_.resolver.dnssec = static_cast<Dnssec>(dnssec);
+            if (const auto* forward = node.find("forward"))
+                for (const auto& one : forward->children) {
+                    if (auto endpoint = parse_endpoint(one.key)) settings_.resolver.forward.push_back(*endpoint);
+                    else problem(one, "is no address:port");
+                }
+        }
+        if (node.key == "intermediates")
+            for (const auto& one : node.children) {
+                readable(one, one.key);
+                settings_.intermediate_files.push_back(one.key);
+            }
+        if (node.key == "tls_send_domain_secure_list") secure_list(node, settings_.send_list);
+        if (node.key == "tls_receive_domain_secure_list") secure_list(node, settings_.receive_list);
+        if (node.key == "certificate") certificate(node);
+        if (node.key == "roots") roots(node);
+        if (node.key == "partner") partner(node);
+        if (node.key == "trusted_servers")
+            for (const auto& one : node.children) trusted_server(one);
+        if (node.key == "receive_connector") receive_connector(node);
+        if (node.key == "send_connector") send_connector(node);
+        if (node.key == "accepted_domain") accepted_domain(node);
+    }
+}
+
+void Loader::secure_list(const SettingsNode& node, policy::SecureList& list) {
+    for (const auto& one : node.children)
+        if (const auto domain = entry(one, one.key); !domain.empty() && !list.add(domain))
+            warn(one, "stands twice in " + node.key);
+}
+
+void Loader::certificate(const SettingsNode& node) {
+    check_keys(node, "certificate");
+    if (node.value.empty()) problem(node, "needs a name: certificate NAME {");
+    Certificate certificate{node.value, std::string(node.text("chain")), std::string(node.text("key"))};
+    if (certificate.chain_file.empty() || certificate.key_file.empty()) problem(node, "needs chain and key");
+    readable(node, certificate.chain_file);
+    readable(node, certificate.key_file);
+    settings_.certificates.push_back(std::move(certificate));
+}
+
+void Loader::roots(const SettingsNode& node) {
+    check_keys(node, "roots");
+    Roots roots{node.value, {}};
+    if (node.value.empty() || node.value == "system") problem(node, "needs a name of its own (system is built in)");
+    for (const auto& one : node.children)
+        if (one.key == "file") {
+            readable(one, one.value);
+            roots.files.push_back(one.value);
+        }
+    if (roots.files.empty()) problem(node, "names no file");
+    settings_.roots.push_back(std::move(roots));
+}
+
+void Loader::trusted_server(const SettingsNode& node) {
+    check_keys(node, "trusted_server");
+    TrustedServer server{node.key, {}, node.list("hosts"), false, false};
+    for (const auto& one : node.children) {
+        if (one.key != "sha256") continue;
+        std::string hex;
+        for (char c : one.value)
+            if (c != ':') hex += static_cast<char>(c >= 'A' && c <= 'F' ? c + 32 : c);
+        if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdef") != std::string::npos)
+            problem(one, "is no SHA-256 in hex (64 digits)");
+        server.sha256.push_back(hex);
+    }
+    if (server.sha256.empty()) problem(node, "needs sha256: an address alone proves nothing");
+    for (const auto& role : node.list("roles")) {
+        if (role == "relay") server.relay = true;
+        else if (role == "marks") server.marks = true;
+        else problem(node, "\"" + role + "\" is no role: relay, marks" + nearest(role, {"relay", "marks"}));
+    }
+    settings_.trusted_servers.push_back(std::move(server));
+}
+
+Loaded load(const std::string& file) {
+    Loaded loaded;
+    const auto tree = read_tree(file, loaded.problems);
+    auto settings = std::make_shared<Settings>();
+    settings->file = file;
+    Loader loader(*settings, loaded.problems);
+    loader.walk(tree);
+    loader.cross_check();
+    const bool fatal =
+        std::any_of(loaded.problems.begin(), loaded.problems.end(), [](const auto& one) { return !one.warning; });
+    if (!fatal) loaded.settings = std::move(settings);
+    return loaded;
+}
+
+}  // namespace postern::config

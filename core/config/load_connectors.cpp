@@ -1,0 +1,134 @@
+#include <config/loader.hpp>
+#include <fstream>
+
+namespace postern::config {
+
+void Loader::receive_connector(const SettingsNode& node) {
+    check_keys(node, "receive_connector");
+    ReceiveConnector connector;
+    connector.name = node.value;
+    connector.file = node.file;
+    connector.line = node.line;
+    if (node.value.empty()) problem(node, "needs a name: receive_connector NAME {");
+    if (const auto* bindings = node.find("bindings"))
+        for (const auto& one : bindings->children) {
+            if (auto endpoint = parse_endpoint(one.key)) connector.bindings.push_back(*endpoint);
+            else problem(one, "is no address:port");
+        }
+    if (connector.bindings.empty()) problem(node, "needs bindings");
+    ranges(node, "remote_ranges", connector.remote_ranges);
+    if (connector.remote_ranges.empty()) problem(node, "needs remote_ranges (0.0.0.0/0 for everybody)");
+    for (const auto& group : node.list("permission_groups")) {
+        if (group != "anonymous" && group != "partners" && group != "servers")
+            problem(node, "\"" + group + "\" is no permission group: anonymous, partners, servers" +
+                              nearest(group, {"anonymous", "partners", "servers"}));
+        connector.permission_groups.insert(group);
+    }
+    for (const auto& mechanism : node.list("auth_mechanism")) {
+        if (mechanism != "tls") problem(node, "\"" + mechanism + "\" is no auth_mechanism: tls");
+        connector.auth_tls |= mechanism == "tls";
+    }
+    take(node, "domain_secure_enabled", connector.domain_secure_enabled, parse_yes_no, "yes or no");
+    connector.fqdn = node.text("fqdn", settings_.fqdn);
+    text(node, "certificate", connector.certificate);
+    std::size_t chosen = 0;
+    choice(node, "protocol_logging_level", {"none", "verbose", "decisions"}, chosen);
+    connector.protocol_logging = static_cast<ProtocolLogging>(chosen);
+    chosen = 1;
+    choice(node, "bind_header_from", {"off", "tag", "reject"}, chosen);
+    connector.bind_header_from = static_cast<HeaderFromBinding>(chosen);
+    chosen = 0;
+    choice(node, "own_senders", {"reject", "tag", "allow"}, chosen);
+    connector.own_senders = static_cast<OwnSenders>(chosen);
+    take(node, "message_size", connector.limits.message_size, parse_size, "a size such as 36M");
+    take(node, "recipients", connector.limits.recipients, parse_number, "a number");
+    take(node, "errors", connector.limits.errors, parse_number, "a number");
+    take(node, "connections", connector.connections, parse_number, "a number");
+    take(node, "connections_per_source", connector.connections_per_source, parse_number, "a number");
+    take(node, "inactivity", connector.inactivity, parse_duration, "a duration such as 5min");
+    take(node, "connection_time", connector.connection_time, parse_duration, "a duration such as 30min");
+    settings_.receive_connectors.push_back(std::move(connector));
+}
+
+void Loader::send_connector(const SettingsNode& node) {
+    check_keys(node, "send_connector");
+    SendConnector connector;
+    connector.name = node.value;
+    connector.file = node.file;
+    connector.line = node.line;
+    if (node.value.empty()) problem(node, "needs a name: send_connector NAME {");
+    if (const auto* spaces = node.find("address_spaces"))
+        for (const auto& one : spaces->children) {
+            AddressSpace space{one.key, 1};
+            if (one.key != "*") space.pattern = entry(one, one.key);
+            if (!one.value.empty()) {
+                const auto cost = parse_number(one.value);
+                if (!cost) problem(one, "the cost \"" + one.value + "\" is not a number");
+                else space.cost = static_cast<unsigned>(*cost);
+            }
+            connector.address_spaces.push_back(std::move(space));
+        }
+    std::size_t chosen = 0;
+    choice(node, "routing", {"dns"}, chosen);
+    if (const auto* host = node.find("smart_host")) connector.smart_host = host->value;
+    take(node, "port", connector.port, parse_number, "a port number");
+    chosen = 0;
+    choice(node, "protocol", {"smtp", "lmtp"}, chosen);
+    connector.lmtp = chosen == 1;
+    connector.fqdn = node.text("fqdn", settings_.fqdn);
+    text(node, "certificate", connector.certificate);
+    take(node, "domain_secure_enabled", connector.domain_secure_enabled, parse_yes_no, "yes or no");
+    take(node, "internal", connector.internal, parse_yes_no, "yes or no");
+    if (const auto* name = node.find("tls_domain")) connector.tls_domain = entry(*name, name->value);
+    if (const auto* source = node.find("source_address")) connector.source_address = source->value;
+    ranges(node, "allow_destinations", connector.allow_destinations);
+    chosen = 0;
+    choice(node, "protocol_logging_level", {"none", "verbose", "decisions"}, chosen);
+    connector.protocol_logging = static_cast<ProtocolLogging>(chosen);
+    take(node, "concurrency", connector.concurrency, parse_number, "a number");
+    if (const auto* retry = node.find("retry")) {
+        check_keys(*retry, "retry");
+        take(*retry, "quick", connector.retry.quick, parse_duration, "a duration such as 60s");
+        take(*retry, "quick_tries", connector.retry.quick_tries, parse_number, "a number");
+        take(*retry, "medium", connector.retry.medium, parse_duration, "a duration such as 10min");
+        take(*retry, "medium_tries", connector.retry.medium_tries, parse_number, "a number");
+        take(*retry, "slow", connector.retry.slow, parse_duration, "a duration such as 30min");
+        take(*retry, "expiry", connector.retry.expiry, parse_duration, "a duration such as 5d");
+    }
+    settings_.send_connectors.push_back(std::move(connector));
+}
+
+void Loader::recipients(const SettingsNode& node, AcceptedDomain& domain) {
+    if (node.value == "any" && node.children.empty()) {
+        domain.recipients = RecipientsFrom::any;
+        return warn(node, "any: mail for unknown recipients is accepted and must be bounced later");
+    }
+    check_keys(node, "recipients");
+    const auto* file = node.find("file");
+    if (!file) return problem(node, "wants a block with file PATH, or the value any");
+    readable(*file, file->value);
+    std::ifstream lines(file->value);
+    for (std::string line; std::getline(lines, line);) {
+        line = line.substr(0, line.find('#'));
+        while (!line.empty() && (line.back() == ' ' || line.back() == '\r' || line.back() == '\t')) line.pop_back();
+        if (const auto at = line.find('@'); at != std::string::npos) line.resize(at);
+        for (auto& c : line)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+        if (!line.empty()) domain.known.insert(line);
+    }
+}
+
+void Loader::accepted_domain(const SettingsNode& node) {
+    check_keys(node, "accepted_domain");
+    AcceptedDomain domain;
+    domain.domain = entry(node, node.value);
+    if (domain.domain.empty()) return;
+    domain.deliver = node.text("deliver");
+    if (domain.deliver.empty()) problem(node, "needs deliver: maildir, or a send connector's name");
+    if (const auto* known = node.find("recipients")) recipients(*known, domain);
+    else problem(node, "needs recipients: how its recipients are known has no default");
+    if (settings_.accepted_domains.contains(domain.domain)) problem(node, "a second block for " + domain.domain);
+    settings_.accepted_domains.insert_or_assign(domain.domain, std::move(domain));
+}
+
+}  // namespace postern::config

@@ -1,0 +1,61 @@
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <mail/address.hpp>
+#include <mail/command.hpp>
+
+namespace postern::mail {
+
+static std::string upper(std::string_view text) {
+    std::string up(text);
+    std::transform(up.begin(), up.end(), up.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    return up;
+}
+
+Command split_command(std::string_view line) {
+    while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+    const auto blank = line.find(' ');
+    Command command{upper(line.substr(0, blank)), {}};
+    if (blank != std::string_view::npos) {
+        command.argument = line.substr(blank);
+        while (command.argument.starts_with(' ')) command.argument.remove_prefix(1);
+    }
+    return command;
+}
+
+Outcome<std::vector<Parameter>> parameters(std::string_view text) {
+    const Failure bad{"5.5.4", "bad parameter syntax"};
+    std::vector<Parameter> all;
+    while (!text.empty()) {
+        if (text.front() != ' ') return bad;
+        while (text.starts_with(' ')) text.remove_prefix(1);
+        const auto word = text.substr(0, text.find(' '));
+        text.remove_prefix(word.size());
+        if (word.empty()) break;
+        const auto equals = word.find('=');
+        Parameter parameter{upper(word.substr(0, equals)), {}, equals != std::string_view::npos};
+        if (parameter.has_value) parameter.value = word.substr(equals + 1);
+        const bool clean = std::all_of(word.begin(), word.end(), [](unsigned char c) { return c > 32 && c < 127; });
+        if (!clean || parameter.keyword.empty() || (parameter.has_value && parameter.value.empty())) return bad;
+        for (const auto& one : all)
+            if (one.keyword == parameter.keyword) return Failure{"5.5.4", parameter.keyword + " given twice"};
+        all.push_back(std::move(parameter));
+    }
+    return all;
+}
+
+std::optional<std::string> helo_name(std::string_view argument) {
+    if (argument.size() > 2 && argument.front() == '[' && argument.back() == ']') {
+        std::string inner(argument.substr(1, argument.size() - 2));
+        unsigned char octets[16];
+        const bool six = upper(inner).starts_with("IPV6:");
+        const int good =
+            six ? inet_pton(AF_INET6, inner.c_str() + 5, octets) : inet_pton(AF_INET, inner.c_str(), octets);
+        return good == 1 ? std::optional<std::string>(argument) : std::nullopt;
+    }
+    auto domain = canonical_domain(argument);
+    return domain ? std::optional<std::string>(*domain) : std::nullopt;
+}
+
+}  // namespace postern::mail

@@ -1,0 +1,43 @@
+// How a coroutine waits for what is not a socket: a plugin's Pending answer, and work that blocks.
+#pragma once
+
+#include <memory>
+#include <net/asio.hpp>
+#include <postern/pending.hpp>
+
+namespace postern::net {
+
+// The answer, or a failure with `late` as token when it did not come in time. A late answer finds nobody.
+template <class T>
+awaitable<Outcome<T>> answer_of(Pending<T> pending, std::chrono::milliseconds time, std::string late) {
+    if (pending.ready()) co_return pending.take();
+    auto executor = co_await asio::this_coro::executor;
+    auto timer = std::make_shared<asio::steady_timer>(executor, time);
+    // The timer is touched on this worker alone: the answering thread only posts.
+    Wake wake = [timer, executor] { asio::post(executor, [timer] { timer->cancel(); }); };
+    pending.on_ready(std::move(wake));
+    (void)co_await timer->async_wait(no_throw);
+    if (pending.ready()) co_return pending.take();
+    pending.on_ready({});
+    Failure failure{late, "no answer within " + std::to_string(time.count()) + " ms"};
+    co_return failure;
+}
+
+namespace detail {
+// optional, because Asio wants to default-construct what a spawned coroutine returns.
+template <class F>
+auto run_there(F work) -> awaitable<std::optional<decltype(work())>> {
+    co_return std::optional<decltype(work())>(work());
+}
+}  // namespace detail
+
+// Runs `work` on the pool and comes back to this worker with what it returned.
+template <class F>
+auto off_loop(asio::thread_pool& pool, F work) -> awaitable<decltype(work())> {
+    // Named before it is awaited: GCC 12 destroys temporaries inside co_await expressions twice.
+    auto there = detail::run_there(std::move(work));
+    auto result = co_await asio::co_spawn(pool.get_executor(), std::move(there), asio::use_awaitable);
+    co_return std::move(*result);
+}
+
+}  // namespace postern::net

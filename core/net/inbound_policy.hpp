@@ -1,0 +1,55 @@
+// What the core answers at MAIL and RCPT: floor, deciders and evidence for the sender's domain; relay and recipients
+// for the recipient's. One session's; asked by the driver (inbound.hpp).
+#pragma once
+
+#include <net/judging.hpp>
+#include <net/protocol_log.hpp>
+#include <smtp/server_session.hpp>
+
+namespace postern::net {
+
+// The facts of one session that policy looks at.
+struct SessionFacts {
+    std::shared_ptr<const Generation> generation;  // of the transaction under way
+    const config::ReceiveConnector* connector = nullptr;
+    std::string id, remote_address;
+    const TlsFacts* tls = nullptr;
+    bool starttls_offered = false, starttls_tried = false;
+};
+
+// What was decided for the transaction under way.
+struct TransactionPolicy {
+    std::string entry;  // the listed entry of the sender's domain, or empty
+    policy::Outcome outcome;
+    const config::TrustedServer* trusted = nullptr;
+    bool own_sender_tagged = false;
+
+    bool relay() const { return trusted && trusted->relay; }
+    bool keeps_marks() const { return trusted && trusted->marks; }
+};
+
+class InboundPolicy {
+public:
+    InboundPolicy(Services& services, Worker& worker, ProtocolLog& log)
+        : services_(services), worker_(worker), log_(log) {}
+
+    awaitable<Verdict> mail(const SessionFacts& session, const smtp::ServerSession& machine);
+    // unknown: the recipient's domain is ours and nobody there is called so.
+    Verdict recipient(const SessionFacts& session, const mail::Path& path, bool& unknown) const;
+    const TransactionPolicy& transaction() const { return transaction_; }
+    // For MAIL FROM:<>: the one listed entry that the verified certificate speaks for, if it is exactly one.
+    void forget() { transaction_ = {}; }
+
+private:
+    awaitable<bool> ask_deciders(const Question& question, policy::Requirement& requirement, Verdict& verdict);
+    awaitable<void> hold_against(const SessionFacts& session, std::string domain, policy::Requirement requirement);
+    awaitable<void> mark_null_sender(const SessionFacts& session, std::string helo);
+    Verdict verdict_on(const SessionFacts& session, const std::string& domain);
+
+    Services& services_;
+    Worker& worker_;
+    ProtocolLog& log_;
+    TransactionPolicy transaction_;
+};
+
+}  // namespace postern::net

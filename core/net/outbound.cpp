@@ -1,0 +1,62 @@
+#include <net/await.hpp>
+#include <net/outbound.hpp>
+#include <net/outbound_session.hpp>
+#include <net/provider_delivery.hpp>
+
+namespace postern::net {
+
+queue::Destination route(const Generation& generation, const queue::QueuedRecipient& recipient) {
+    const auto& settings = *generation.settings;
+    const auto accepted = settings.accepted_domains.find(recipient.domain);
+    if (accepted != settings.accepted_domains.end()) {
+        const auto& way = accepted->second.deliver;
+        for (const auto& connector : settings.send_connectors)
+            if (connector.name == way) return {std::string(smtp_route) + way, recipient.domain, recipient.requirement};
+        return {std::string(provider_route) + way, recipient.domain, recipient.requirement};
+    }
+    const auto* connector = settings.send_connector_for(recipient.domain);
+    // Lists changed since it was queued may demand more; they never take away what was promised.
+    const auto entry = settings.send_list.entry_for(recipient.domain);
+    auto demanded = policy::to_text(floor_for(settings, entry));
+    if (demanded.empty()) demanded = recipient.requirement;
+    return {std::string(smtp_route) + (connector ? connector->name : ""), recipient.domain, demanded};
+}
+
+awaitable<void> settle(Services& services, queue::Batch batch, std::vector<smtp::RecipientOutcome> outcomes,
+                       std::string relay, std::string tls) {
+    auto work = [&] {
+        services.queue.settle(batch, outcomes, relay, tls);
+        return true;
+    };
+    co_await off_loop(services.pool, std::move(work));
+}
+
+std::vector<smtp::RecipientOutcome> same_for_all(const queue::Batch& batch, const smtp::ClientFailure& failure) {
+    smtp::RecipientOutcome outcome;
+    outcome.kind = failure.permanent ? VerdictKind::reject : VerdictKind::defer;
+    outcome.status = failure.status;
+    outcome.text = failure.text;
+    outcome.token = failure.token;
+    return std::vector<smtp::RecipientOutcome>(batch.which.size(), outcome);
+}
+
+awaitable<void> deliver(Services& services, Worker& worker, queue::Destination destination) {
+    if (destination.route.starts_with(provider_route)) {
+        co_await deliver_by_provider(services, std::move(destination));
+        co_return;
+    }
+    auto first = services.queue.claim(destination, std::chrono::system_clock::now());
+    if (!first) co_return;
+    OutboundDelivery delivery(services, worker, destination);
+    auto failure = co_await delivery.run(std::move(*first));
+    if (!failure) co_return;
+    // No host took it: what else is due for this destination now meets the same fate without another connection.
+    for (;;) {
+        auto next = services.queue.claim(destination, std::chrono::system_clock::now());
+        if (!next) co_return;
+        auto outcomes = same_for_all(*next, *failure);
+        co_await settle(services, std::move(*next), std::move(outcomes), "none", "none");
+    }
+}
+
+}  // namespace postern::net

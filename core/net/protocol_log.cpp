@@ -1,0 +1,77 @@
+#include <net/protocol_log.hpp>
+
+namespace postern::net {
+
+static constexpr std::size_t batch = 64, longest_line = 4096;
+
+ProtocolLog::ProtocolLog(const plugins::PluginSet& plugins, config::ProtocolLogging level, bool outbound,
+                         std::string connector, std::string session)
+    : plugins_(plugins), level_(level) {
+    head_.outbound = outbound;
+    head_.connector = std::move(connector);
+    head_.session = std::move(session);
+}
+
+void ProtocolLog::endpoints(std::string local, std::string remote) {
+    head_.local = std::move(local);
+    head_.remote = std::move(remote);
+}
+
+void ProtocolLog::add(ProtocolEvent event, std::string data, std::string context) {
+    if (level_ == config::ProtocolLogging::none) return;
+    auto& record = records_.emplace_back(head_);
+    record.time = std::chrono::system_clock::now();
+    record.sequence = head_.sequence++;
+    record.event = event;
+    record.data = std::move(data);
+    record.context = std::move(context);
+    if (records_.size() >= batch) flush();
+}
+
+void ProtocolLog::flush() {
+    if (records_.empty()) return;
+    for (auto* observer : plugins_.observers()) observer->protocol(records_);
+    records_.clear();
+}
+
+void ProtocolLog::lines(ProtocolEvent event, std::string_view octets, std::string& rest) {
+    if (level_ == config::ProtocolLogging::none) return;
+    rest += octets;
+    for (std::size_t end; (end = rest.find('\n')) != std::string::npos;) {
+        auto line = rest.substr(0, end && rest[end - 1] == '\r' ? end - 1 : end);
+        rest.erase(0, end + 1);
+        add(event, std::move(line), {});
+    }
+    // A stranger's endless line is cut in the log as it is refused in the session.
+    if (rest.size() > longest_line) {
+        add(event, rest.substr(0, longest_line), "line cut");
+        rest.clear();
+    }
+}
+
+void ProtocolLog::connected() { add(ProtocolEvent::connected, {}, {}); }
+void ProtocolLog::disconnected(std::string_view why) {
+    add(ProtocolEvent::disconnected, {}, std::string(why));
+    flush();
+}
+void ProtocolLog::sent(std::string_view octets) { lines(ProtocolEvent::sent, octets, sent_rest_); }
+void ProtocolLog::received(std::string_view octets) { lines(ProtocolEvent::received, octets, received_rest_); }
+void ProtocolLog::note(std::string data, std::string context) {
+    add(ProtocolEvent::information, std::move(data), std::move(context));
+}
+void ProtocolLog::decision(std::string text) {
+    if (level_ == config::ProtocolLogging::decisions) add(ProtocolEvent::information, std::move(text), "decision");
+}
+
+void ProtocolLog::certificate(std::string_view whose, const CertificateFacts& facts) {
+    std::string names;
+    for (const auto& name : facts.dns_names) names += (names.empty() ? "" : ";") + name;
+    note({}, std::string(whose));
+    note(facts.subject, "Certificate subject");
+    note(facts.issuer, "Certificate issuer name");
+    note(facts.serial, "Certificate serial number");
+    note(facts.sha1, "Certificate thumbprint");
+    note(std::move(names), "Certificate alternate names");
+}
+
+}  // namespace postern::net

@@ -1,0 +1,37 @@
+// Collects one session's protocol records and hands them to the observers in batches. Knows no file and no format.
+#pragma once
+
+#include <net/services.hpp>
+#include <postern/decider.hpp>
+
+namespace postern::net {
+
+class ProtocolLog {
+public:
+    ProtocolLog(const plugins::PluginSet& plugins, config::ProtocolLogging level, bool outbound, std::string connector,
+                std::string session);
+    ~ProtocolLog() { flush(); }
+    void endpoints(std::string local, std::string remote);
+
+    void connected();
+    void disconnected(std::string_view why);
+    void sent(std::string_view octets);      // any number of whole CRLF lines: one record a line
+    void received(std::string_view octets);  // command or reply lines, never message data
+    void note(std::string data, std::string context);
+    void decision(std::string text);  // level `decisions` only
+    // The paper's lines: subject, issuer name, serial number, thumbprint, alternate names.
+    void certificate(std::string_view whose, const CertificateFacts& facts);
+    void flush();
+
+private:
+    void add(ProtocolEvent event, std::string data, std::string context);
+    void lines(ProtocolEvent event, std::string_view octets, std::string& rest);
+
+    const plugins::PluginSet& plugins_;
+    config::ProtocolLogging level_;
+    ProtocolRecord head_;
+    std::vector<ProtocolRecord> records_;
+    std::string sent_rest_, received_rest_;
+};
+
+}  // namespace postern::net

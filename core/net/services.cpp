@@ -1,0 +1,50 @@
+#include <atomic>
+#include <cstdio>
+#include <net/services.hpp>
+#include <random>
+
+namespace postern::net {
+
+static constexpr std::size_t remembered_addresses = 10000;
+
+void HandshakeMemory::failed(const std::string& address) {
+    std::lock_guard lock(mutex_);
+    // Full: what strangers can fill must not grow; the oldest knowledge is the least useful.
+    if (until_.size() >= remembered_addresses && !until_.contains(address)) until_.erase(until_.begin());
+    until_[address] = within(std::chrono::hours(1));
+}
+
+void HandshakeMemory::forget(const std::string& address) {
+    std::lock_guard lock(mutex_);
+    until_.erase(address);
+}
+
+bool HandshakeMemory::failed_lately(const std::string& address) const {
+    std::lock_guard lock(mutex_);
+    auto found = until_.find(address);
+    return found != until_.end() && found->second > std::chrono::steady_clock::now();
+}
+
+std::string new_session_id() {
+    static const std::uint64_t start = [] {
+        std::random_device random;
+        return static_cast<std::uint64_t>(random()) << 32 | random();
+    }();
+    static std::atomic<std::uint64_t> count{0};
+    char text[17];
+    std::snprintf(text, sizeof text, "%016llX", static_cast<unsigned long long>(start + count.fetch_add(1)));
+    return text;
+}
+
+std::string utc_text(Time time) {
+    const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+    const std::time_t seconds = millis / 1000;
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char text[96];
+    std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                  parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, static_cast<int>(millis % 1000));
+    return text;
+}
+
+}  // namespace postern::net

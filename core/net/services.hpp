@@ -1,0 +1,71 @@
+// What every session and delivery works with: one generation of the configuration, and the process's own parts. Built
+// top to bottom in app/; nothing here owns a thread.
+#pragma once
+
+#include <base/alarms.hpp>
+#include <config/settings.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <net/asio.hpp>
+#include <net/resolver.hpp>
+#include <plugins/plugin_set.hpp>
+#include <queue/queue.hpp>
+#include <script/script_set.hpp>
+
+namespace postern::net {
+
+// Immutable; a transaction finishes under the generation it began with.
+struct Generation {
+    std::uint64_t number = 0;
+    std::shared_ptr<const config::Settings> settings;
+    std::shared_ptr<const script::ScriptSet> scripts;  // null: no scripts folder
+    Ref<TrustScopes> scopes;                           // null: no judge
+    std::map<std::string, Ref<TlsIdentity>, std::less<>> identities;
+
+    Ref<TlsIdentity> identity(std::string_view name) const {
+        auto found = identities.find(name);
+        return found == identities.end() ? Ref<TlsIdentity>() : found->second;
+    }
+};
+
+// Addresses with which a handshake broke within the last hour: they are not told that STARTTLS is missing on their
+// side. Bounded; any thread.
+class HandshakeMemory {
+public:
+    void failed(const std::string& address);
+    void forget(const std::string& address);
+    bool failed_lately(const std::string& address) const;
+
+private:
+    mutable std::mutex mutex_;
+    std::map<std::string, Deadline> until_;
+};
+
+struct Services {
+    Log& log;
+    Counters& counters;
+    Alarms& alarms;
+    plugins::PluginSet& plugins;
+    queue::Spool& spool;
+    queue::Queue& queue;
+    Resolver& resolver;
+    asio::thread_pool& pool;  // for what blocks: commits, look-ups on disk
+    HandshakeMemory& handshakes;
+};
+
+// What belongs to one worker: its loop's thread alone touches it.
+struct Worker {
+    asio::io_context loop{1};
+    std::shared_ptr<const Generation> generation;
+    std::unique_ptr<script::ScriptHost> scripts;
+    std::size_t sessions = 0;
+};
+
+// "08C895F533E837EC": unique enough for logs, never a secret.
+std::string new_session_id();
+
+// "2026-10-02T22:37:53.323Z", as the protocol log writes it.
+std::string utc_text(Time time);
+
+}  // namespace postern::net

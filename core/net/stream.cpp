@@ -1,0 +1,142 @@
+#include <array>
+#include <boost/asio/write.hpp>
+#include <net/stream.hpp>
+
+namespace postern::net {
+
+// One a worker instead of one a session: an idle session owns no read buffer.
+static thread_local std::array<char, 16384> scratch;
+static thread_local std::array<std::uint8_t, 16384> plain;
+
+std::string to_text(const tcp::endpoint& endpoint) {
+    const auto address = endpoint.address().to_string();
+    return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+}
+
+Stream::Stream(tcp::socket socket) : socket_(std::move(socket)), timer_(socket_.get_executor()) {
+    error_code error;
+    const auto local = socket_.local_endpoint(error);
+    if (!error) local_ = to_text(local);
+    const auto remote = socket_.remote_endpoint(error);
+    if (!error) {
+        remote_ = to_text(remote);
+        remote_address_ = remote.address().to_string();
+    }
+    socket_.set_option(tcp::no_delay(true), error);
+    socket_.non_blocking(true, error);
+}
+
+void Stream::arm(Deadline deadline) {
+    timed_out_ = false;
+    timer_.expires_at(deadline);
+    timer_.async_wait([weak = weak_from_this()](error_code error) {
+        auto self = weak.lock();
+        // A timer that was set anew since has another expiry; only the real one ends the wait.
+        if (error || !self || self->timer_.expiry() > std::chrono::steady_clock::now()) return;
+        self->timed_out_ = true;
+        error_code ignored;
+        self->socket_.cancel(ignored);
+    });
+}
+
+awaitable<Read> Stream::read_raw(std::string& into, Deadline deadline) {
+    auto self = shared_from_this();
+    arm(deadline);
+    for (;;) {
+        auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, no_throw);
+        if (timed_out_) co_return Read::timed_out;
+        if (error) co_return Read::failed;
+        const auto count = socket_.read_some(asio::buffer(scratch), error);
+        if (error == asio::error::would_block) continue;
+        timer_.cancel();
+        if (error == asio::error::eof) co_return Read::closed;
+        if (error) co_return Read::failed;
+        into.append(scratch.data(), count);
+        co_return Read::data;
+    }
+}
+
+Stream::Inside Stream::decrypt(std::string& into) {
+    const auto before = into.size();
+    for (;;) {
+        std::size_t count = 0;
+        const auto status = tls_->read(plain, count);
+        if (count) into.append(reinterpret_cast<const char*>(plain.data()), count);
+        if (status == TlsStatus::ok && count) continue;
+        if (into.size() > before) return Inside::data;
+        if (status == TlsStatus::closed) return Inside::closed;
+        return status == TlsStatus::failed ? Inside::failed : Inside::more_needed;
+    }
+}
+
+awaitable<Read> Stream::read(std::string& into, Deadline deadline) {
+    if (!tls_) co_return co_await read_raw(into, deadline);
+    for (;;) {
+        // Records that came with an earlier one wait inside the session: ask it before the socket.
+        const auto inside = decrypt(into);
+        if (inside == Inside::data) co_return Read::data;
+        if (inside == Inside::closed) co_return Read::closed;
+        Bytes made;
+        tls_->drain(made);  // KeyUpdate answers, our alert
+        if (!made.empty() && !co_await write_raw(std::move(made), deadline)) co_return Read::failed;
+        if (inside == Inside::failed) co_return Read::failed;
+        std::string raw;
+        const auto got = co_await read_raw(raw, deadline);
+        // An end without close_notify may be a cut: the caller keeps nothing of an unfinished message either way.
+        if (got != Read::data) co_return got;
+        tls_->feed({reinterpret_cast<const std::uint8_t*>(raw.data()), raw.size()});
+    }
+}
+
+awaitable<bool> Stream::write_raw(Bytes octets, Deadline deadline) {
+    auto self = shared_from_this();
+    arm(deadline);
+    auto [error, count] = co_await asio::async_write(socket_, asio::buffer(octets), no_throw);
+    timer_.cancel();
+    co_return !error && count == octets.size();
+}
+
+awaitable<bool> Stream::write(std::string octets, Deadline deadline) {
+    if (octets.empty()) co_return true;
+    const auto* data = reinterpret_cast<const std::uint8_t*>(octets.data());
+    Bytes wire;
+    if (tls_) {
+        if (tls_->write({data, octets.size()}) != TlsStatus::ok) co_return false;
+        tls_->drain(wire);
+    } else {
+        wire.assign(data, data + octets.size());
+    }
+    co_return co_await write_raw(std::move(wire), deadline);
+}
+
+awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline) {
+    for (;;) {
+        const auto status = session->handshake();
+        Bytes made;
+        session->drain(made);
+        if (!made.empty() && !co_await write_raw(std::move(made), deadline)) co_return false;
+        if (status == TlsStatus::ok) break;
+        if (status != TlsStatus::want_input) co_return false;
+        std::string raw;
+        if (co_await read_raw(raw, deadline) != Read::data) co_return false;
+        session->feed({reinterpret_cast<const std::uint8_t*>(raw.data()), raw.size()});
+    }
+    tls_ = std::move(session);
+    co_return true;
+}
+
+void Stream::close() {
+    error_code ignored;
+    if (tls_) {
+        // close_notify goes out if the socket takes it at once; nobody waits for it.
+        tls_->close();
+        Bytes made;
+        tls_->drain(made);
+        socket_.write_some(asio::buffer(made), ignored);
+    }
+    timer_.cancel();
+    socket_.shutdown(tcp::socket::shutdown_both, ignored);
+    socket_.close(ignored);
+}
+
+}  // namespace postern::net

@@ -1,0 +1,46 @@
+// One connection's octets, in clear or inside TLS: sockets on one side, the sans-I/O TlsSession on the other. Knows no
+// SMTP. One worker's; made as shared_ptr because a timer may outlive the coroutine that set it.
+#pragma once
+
+#include <memory>
+#include <net/asio.hpp>
+#include <postern/tls.hpp>
+#include <string>
+
+namespace postern::net {
+
+enum class Read : std::uint8_t { data, closed, timed_out, failed };
+
+class Stream : public std::enable_shared_from_this<Stream> {
+public:
+    explicit Stream(tcp::socket socket);
+
+    // Appends what came; no buffer is held while nothing comes.
+    awaitable<Read> read(std::string& into, Deadline deadline);
+    awaitable<bool> write(std::string octets, Deadline deadline);
+    // False: it broke, the session's error() says how; nothing may follow in clear.
+    awaitable<bool> handshake(Ref<TlsSession> session, Deadline deadline);
+    void close();
+
+    const TlsSession* tls() const { return tls_.get(); }
+    const std::string& local() const { return local_; }  // "192.0.2.1:25"
+    const std::string& remote() const { return remote_; }
+    const std::string& remote_address() const { return remote_address_; }
+
+private:
+    awaitable<Read> read_raw(std::string& into, Deadline deadline);
+    awaitable<bool> write_raw(Bytes octets, Deadline deadline);
+    enum class Inside : std::uint8_t { data, closed, failed, more_needed };
+    Inside decrypt(std::string& into);
+    void arm(Deadline deadline);
+
+    tcp::socket socket_;
+    asio::steady_timer timer_;
+    bool timed_out_ = false;
+    Ref<TlsSession> tls_;
+    std::string local_, remote_, remote_address_;
+};
+
+std::string to_text(const tcp::endpoint& endpoint);
+
+}  // namespace postern::net

@@ -1,0 +1,61 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/dll/shared_library.hpp>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <plugins/elf_note.hpp>
+#include <plugins/loader.hpp>
+
+namespace postern::plugins {
+
+namespace {
+
+Problem bad(std::string why) { return {"plugin-refused", std::move(why)}; }
+
+// Whoever can write the file, or swap it in its folder, runs code with our keys.
+std::string unsafe(const struct stat& status, const std::string& what) {
+    if (status.st_uid != 0 && status.st_uid != ::geteuid()) return what + " belongs to another user; chown it to root";
+    if (status.st_mode & S_IWOTH && !(S_ISDIR(status.st_mode) && status.st_mode & S_ISVTX))
+        return what + " is writable by others; chmod o-w it";
+    if (status.st_mode & S_IWGRP && status.st_gid != 0) return what + " is writable by its group; chmod g-w it";
+    return {};
+}
+
+}  // namespace
+
+Result<LoadedFile> load_file(const std::string& path, const std::string& expected_name) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return bad(path + ": " + std::strerror(errno) + "; install it, or take it out of plugins { }");
+    struct stat status {};
+    if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return bad(path + " is no regular file");
+    if (auto why = unsafe(status, path); !why.empty()) return bad(why);
+    const auto folder = std::filesystem::path(path).parent_path().string();
+    if (::stat(folder.c_str(), &status) != 0) return bad(folder + ": " + std::strerror(errno));
+    if (auto why = unsafe(status, folder); !why.empty()) return bad(why);
+    const auto descriptor = read_descriptor(file);
+    if (!descriptor) return bad(path + " " + descriptor.error().text);
+    if (auto why = refusal(*descriptor); !why.empty()) return bad(path + " " + why);
+    if (expected_name != descriptor->name)
+        return bad(path + " calls itself " + descriptor->name + "; install it as " + descriptor->name + ".so");
+    // The file that was checked, whatever the name points to by now; the descriptor stays open for ever, because a
+    // closed and reused number would give dlopen the old handle.
+    boost::dll::fs::error_code error;
+    auto* library = new boost::dll::shared_library();
+    library->load("/proc/self/fd/" + std::to_string(file), error,
+                  boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    if (error) return bad(path + " cannot be linked: " + error.message() + "; see ldd -r of it");
+    if (!library->has(POSTERN_ENTRY_SYMBOL))
+        return bad(path + " exports no " POSTERN_ENTRY_SYMBOL "; use POSTERN_ENTRY");
+    try {
+        auto* plugin = library->get<Plugin*()>(POSTERN_ENTRY_SYMBOL)();
+        if (!plugin) return bad(path + " made no plugin object");
+        return LoadedFile{plugin, descriptor->name, descriptor->version, path};
+    } catch (...) {
+        return bad(path + " threw while it was being made");
+    }
+}
+
+}  // namespace postern::plugins

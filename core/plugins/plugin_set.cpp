@@ -1,0 +1,239 @@
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <plugins/loader.hpp>
+#include <plugins/plugin_set.hpp>
+#include <plugins/proxies.hpp>
+#include <plugins/timers.hpp>
+
+namespace postern::plugins {
+
+namespace {
+
+// One plugin: its object, its lane, its Host and Registrar in one.
+class Instance : public Host, public Registrar {
+public:
+    using Lookup = std::function<void*(std::string_view, std::string_view)>;
+    Instance(LoadedFile loaded, const HostParts& parts, Timers& timers, Lookup lookup)
+        : file(std::move(loaded)), lane(parts.lane_queue), parts_(parts), timers_(timers), lookup_(std::move(lookup)) {}
+
+    // ---- Host
+    void log(Severity severity, std::string_view id, std::string_view text) override {
+        parts_.log->write(severity, id, file.name + ": " + std::string(text));
+    }
+    void alarm(std::string_view id, std::string_view subject, std::string_view text) override {
+        if (!parts_.alarms) return;
+        text.empty() ? parts_.alarms->end(id, subject) : parts_.alarms->raise(id, subject, text);
+    }
+    void count(std::string_view counter, std::string_view labels, double add) override {
+        parts_.counters->add(counter, labels, add);
+    }
+    void gauge(std::string_view name, std::string_view labels, double value) override {
+        parts_.counters->set(name, labels, value);
+    }
+    std::vector<CounterSample> counters() const override { return parts_.counters->samples(); }
+    Time now() const override { return std::chrono::system_clock::now(); }
+    void after(Milliseconds delay, std::function<void()> call) override { timers_.after(delay, std::move(call)); }
+    void offload(std::function<void()> call) override { timers_.after(Milliseconds(0), std::move(call)); }
+    std::string state_folder() const override {
+        if (parts_.state_folder.empty()) return {};
+        const auto folder = parts_.state_folder + "/" + file.name;
+        std::error_code error;
+        std::filesystem::create_directories(folder, error);
+        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+        return folder;
+    }
+    const SettingsNode& settings() const override { return block; }
+    std::vector<std::string> own_domains() const override {
+        return parts_.own_domains ? parts_.own_domains() : std::vector<std::string>();
+    }
+    void* role(std::string_view role_id, std::string_view name) override { return lookup_(role_id, name); }
+
+    // ---- Registrar
+    Host& host() override { return *this; }
+    void provide(std::string_view role_id, std::string_view name, void* provider, Runs) override;
+
+    LoadedFile file;
+    Lane lane;
+    SettingsNode block;
+    bool started = false;
+    struct Provided {
+        std::string role, name;
+        void* proxy;
+    };
+    std::vector<Provided> provided;
+
+private:
+    template <class Proxy, class Role, class... More>
+    void keep(std::string_view name, void* provider, More&&... more) {
+        auto* proxy = new Proxy(*static_cast<Role*>(provider), std::forward<More>(more)...);
+        provided.push_back({std::string(Role::id), std::string(name), static_cast<Role*>(proxy)});
+    }
+
+    const HostParts& parts_;
+    Timers& timers_;
+    Lookup lookup_;
+};
+
+void Instance::provide(std::string_view role_id, std::string_view name, void* provider, Runs) {
+    const auto own = name.empty() ? std::string_view(file.name) : name;
+    if (role_id == TlsEngine::id || role_id == ProxyResolver::id)
+        return provided.push_back({std::string(role_id), std::string(name), provider});
+    if (role_id == NameMatcher::id) return keep<GuardedMatcher, NameMatcher>(name, provider);
+    if (role_id == ChainJudge::id) return keep<LanedJudge, ChainJudge>(name, provider, lane, file.name);
+    if (role_id == RevocationChecker::id)
+        return keep<LanedRevocation, RevocationChecker>(name, provider, lane, file.name);
+    if (role_id == Fetcher::id) return keep<LanedFetcher, Fetcher>(name, provider, lane, file.name);
+    if (role_id == Delivery::id) return keep<LanedDelivery, Delivery>(own, provider, lane, file.name);
+    if (role_id == Decider::id) return keep<GuardedDecider, Decider>(own, provider, file.name);
+    if (role_id == Observer::id) return keep<LanedObserver, Observer>(own, provider, lane, *parts_.counters);
+    if (role_id == AdminVerbs::id) return keep<LanedVerbs, AdminVerbs>(own, provider, lane, file.name);
+    parts_.log->error("plugin-refused",
+                      file.name + " offers a role that this host does not know: " + std::string(role_id));
+}
+
+}  // namespace
+
+struct PluginSet::State {
+    HostParts parts;
+    Timers timers;
+    std::vector<std::unique_ptr<Instance>> instances;
+
+    Instance* find(std::string_view name) const {
+        for (const auto& one : instances)
+            if (one->file.name == name) return one.get();
+        return nullptr;
+    }
+    void* provider(std::string_view role, std::string_view name) const {
+        for (const auto& one : instances)
+            for (const auto& provided : one->provided)
+                if (provided.role == role && (name.empty() || provided.name == name)) return provided.proxy;
+        return nullptr;
+    }
+    template <class Role>
+    Role* get(std::string_view name = {}) const {
+        return static_cast<Role*>(provider(Role::id, name));
+    }
+};
+
+PluginSet::PluginSet(HostParts parts) : state_(std::make_unique<State>()) { state_->parts = std::move(parts); }
+PluginSet::~PluginSet() { retire(); }
+
+std::vector<config::ConfigProblem> PluginSet::load(const std::string& folder,
+                                                   const std::vector<config::PluginEntry>& wanted) {
+    std::vector<config::ConfigProblem> problems;
+    for (const auto& entry : wanted) {
+        if (state_->find(entry.name)) continue;
+        auto loaded = load_file(folder + "/" + entry.name + ".so", entry.name);
+        if (!loaded) {
+            problems.push_back(
+                {entry.settings.file, entry.settings.line, "plugins." + entry.name, loaded.error().text, false});
+            continue;
+        }
+        auto* state = state_.get();
+        auto instance = std::make_unique<Instance>(
+            std::move(*loaded), state->parts, state->timers,
+            [state](std::string_view role, std::string_view name) { return state->provider(role, name); });
+        instance->block = entry.settings;
+        state_->instances.push_back(std::move(instance));
+    }
+    return problems;
+}
+
+std::vector<config::ConfigProblem> PluginSet::check(const std::vector<config::PluginEntry>& wanted) const {
+    std::vector<config::ConfigProblem> problems;
+    for (const auto& entry : wanted) {
+        const auto* instance = state_->find(entry.name);
+        if (!instance) continue;
+        try {
+            auto found = config::check_plugin_settings(entry.name, entry.settings, instance->file.plugin->keys());
+            problems.insert(problems.end(), found.begin(), found.end());
+            for (auto& one : instance->file.plugin->check(entry.settings))
+                problems.push_back({one.file, one.line, entry.name + "." + one.key, one.problem, false});
+        } catch (...) {
+            problems.push_back({entry.settings.file, entry.settings.line, "plugins." + entry.name,
+                                "the plugin threw while its settings were checked", false});
+        }
+    }
+    return problems;
+}
+
+void PluginSet::start(const std::vector<config::PluginEntry>& wanted) {
+    for (const auto& entry : wanted) {
+        auto* instance = state_->find(entry.name);
+        if (!instance) continue;
+        instance->block = entry.settings;
+        try {
+            if (std::exchange(instance->started, true)) {
+                instance->file.plugin->apply(entry.settings);
+                continue;
+            }
+            instance->file.plugin->start(*instance);
+            std::string roles;
+            for (const auto& one : instance->provided) roles += " " + one.role;
+            state_->parts.log->info("plugin-loaded", instance->file.path + " " + instance->file.version + roles);
+        } catch (...) {
+            // It provides nothing from here on: what depends on it is refused.
+            instance->provided.clear();
+            state_->parts.log->error("plugin-failed", instance->file.path + " threw at its start");
+        }
+    }
+}
+
+void PluginSet::retire() {
+    state_->timers.stop();
+    for (auto& one : state_->instances) {
+        one->lane.stop();
+        if (!std::exchange(one->started, false)) continue;
+        try {
+            one->file.plugin->retire();
+        } catch (...) {
+            state_->parts.log->error("plugin-failed", one->file.name + " threw at its end");
+        }
+    }
+}
+
+TlsEngine* PluginSet::tls() const { return state_->get<TlsEngine>(); }
+NameMatcher* PluginSet::names() const { return state_->get<NameMatcher>(); }
+ChainJudge* PluginSet::judge() const { return state_->get<ChainJudge>(); }
+RevocationChecker* PluginSet::revocation() const { return state_->get<RevocationChecker>(); }
+Fetcher* PluginSet::fetcher(std::string_view scheme) const { return state_->get<Fetcher>(scheme); }
+ProxyResolver* PluginSet::proxy() const { return state_->get<ProxyResolver>(); }
+Delivery* PluginSet::delivery(std::string_view name) const { return state_->get<Delivery>(name); }
+
+std::vector<PluginSet::NamedDecider> PluginSet::deciders() const {
+    std::vector<NamedDecider> all;
+    for (const auto& one : state_->instances)
+        for (const auto& provided : one->provided)
+            if (provided.role == Decider::id) all.push_back({provided.name, static_cast<Decider*>(provided.proxy)});
+    return all;
+}
+
+std::vector<Observer*> PluginSet::observers() const {
+    std::vector<Observer*> all;
+    for (const auto& one : state_->instances)
+        for (const auto& provided : one->provided)
+            if (provided.role == Observer::id) all.push_back(static_cast<Observer*>(provided.proxy));
+    return all;
+}
+
+std::vector<PluginSet::NamedVerbs> PluginSet::verbs() const {
+    std::vector<NamedVerbs> all;
+    for (const auto& one : state_->instances)
+        for (const auto& provided : one->provided)
+            if (provided.role == AdminVerbs::id)
+                all.push_back({one->file.name, static_cast<AdminVerbs*>(provided.proxy)});
+    return all;
+}
+
+std::vector<PluginSet::Loaded> PluginSet::loaded() const {
+    std::vector<Loaded> all;
+    for (const auto& one : state_->instances) {
+        Loaded loaded{one->file.name, one->file.version, one->file.path, {}};
+        for (const auto& provided : one->provided) loaded.roles.push_back(provided.role);
+        all.push_back(std::move(loaded));
+    }
+    return all;
+}
+
+}  // namespace postern::plugins

@@ -1,0 +1,266 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <queue/envelope_text.hpp>
+#include <queue/file_spool.hpp>
+#include <random>
+
+namespace postern::queue {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Below this the spool is "full": room for what is under way and for the envelopes of what waits.
+constexpr std::uint64_t reserve = 16u << 20;
+
+Problem problem(const std::string& what, const std::string& path) {
+    return {"spool-failing", what + " " + path + ": " + std::strerror(errno)};
+}
+
+class File {
+public:
+    File(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    bool good() const { return fd_ >= 0; }
+    int get() const { return fd_; }
+    bool write(std::string_view octets) const {
+        while (!octets.empty()) {
+            const auto count = ::write(fd_, octets.data(), octets.size());
+            if (count < 0 && errno == EINTR) continue;
+            if (count <= 0) return false;
+            octets.remove_prefix(static_cast<std::size_t>(count));
+        }
+        return true;
+    }
+    bool sync() const { return ::fsync(fd_) == 0; }
+
+private:
+    int fd_;
+};
+
+bool sync_folder(const std::string& path) {
+    const File folder(path, O_RDONLY | O_DIRECTORY);
+    return folder.good() && folder.sync();
+}
+
+class StoredMessage : public MessageSource {
+public:
+    explicit StoredMessage(const std::string& path) : file_(path, O_RDONLY), path_(path) {}
+    bool good() const { return file_.good(); }
+    Outcome<std::uint64_t> size() override {
+        struct stat status {};
+        if (::fstat(file_.get(), &status) != 0) return Failure{"spool-damaged", "cannot stat " + path_};
+        return static_cast<std::uint64_t>(status.st_size);
+    }
+    Outcome<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) override {
+        const auto count = ::pread(file_.get(), into.data(), into.size(), static_cast<off_t>(offset));
+        if (count < 0) return Failure{"spool-damaged", "cannot read " + path_ + ": " + std::strerror(errno)};
+        return static_cast<std::size_t>(count);
+    }
+
+private:
+    File file_;
+    std::string path_;
+};
+
+class FileSpool;
+
+class FileIncoming : public Incoming {
+public:
+    FileIncoming(FileSpool& spool, std::string path)
+        : spool_(spool), path_(std::move(path)), file_(path_, O_WRONLY | O_CREAT | O_EXCL) {}
+    ~FileIncoming() override {
+        if (!committed_) ::unlink(path_.c_str());
+    }
+    bool good() const { return file_.good(); }
+    Result<void> append(std::string_view octets) override;
+    Result<void> commit(const QueuedMessage& message) override;
+
+private:
+    FileSpool& spool_;
+    std::string path_;
+    File file_;
+    bool committed_ = false;
+};
+
+class FileSpool : public Spool {
+public:
+    explicit FileSpool(std::string folder) : folder_(std::move(folder)) {
+        std::random_device random;
+        start_ = static_cast<std::uint64_t>(random()) << 20;
+    }
+
+    std::string new_id() override {
+        const auto now =
+            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+                .count();
+        char text[40];
+        std::snprintf(text, sizeof text, "%011llX%07llX", static_cast<unsigned long long>(now),
+                      static_cast<unsigned long long>((start_ + count_.fetch_add(1)) & 0xfffffff));
+        return text;
+    }
+
+    Result<std::unique_ptr<Incoming>> begin() override {
+        auto incoming = std::make_unique<FileIncoming>(*this, folder_ + "/incoming/" + new_id());
+        if (!incoming->good()) return failed(problem("cannot create a file in", folder_ + "/incoming"));
+        return std::unique_ptr<Incoming>(std::move(incoming));
+    }
+
+    Result<Ref<MessageSource>> open(const std::string& id) override {
+        Ref<StoredMessage> stored(new StoredMessage(body(id)));
+        if (!stored->good()) return problem("cannot open", body(id));
+        return Ref<MessageSource>(stored);
+    }
+
+    Result<void> update(const QueuedMessage& message) override { return write_envelope(message); }
+
+    Result<void> remove(const std::string& id) override {
+        // The envelope first: without it the body is nobody's, the other way round it would be a damaged message.
+        if (::unlink(envelope(id).c_str()) != 0 && errno != ENOENT)
+            return failed(problem("cannot remove", envelope(id)));
+        if (!sync_folder(folder_ + "/queue")) return failed(problem("cannot sync", folder_ + "/queue"));
+        ::unlink(body(id).c_str());
+        return {};
+    }
+
+    Result<std::vector<QueuedMessage>> recover(std::vector<std::string>& damaged) override;
+
+    SpoolHealth health() const override {
+        struct statvfs status {};
+        if (::statvfs(folder_.c_str(), &status) != 0) return SpoolHealth::failing;
+        if (status.f_bavail * status.f_frsize < reserve || (status.f_files && status.f_favail < 16))
+            return SpoolHealth::full;
+        const auto until = failing_until_.load();
+        return until && std::chrono::steady_clock::now().time_since_epoch().count() < until ? SpoolHealth::failing
+                                                                                            : SpoolHealth::good;
+    }
+
+    // Remembered for some seconds, so that MAIL is answered early; then the next message is the probe.
+    Problem failed(Problem what) {
+        if (errno != ENOSPC && errno != EDQUOT)
+            failing_until_ = (std::chrono::steady_clock::now() + std::chrono::seconds(5)).time_since_epoch().count();
+        return what;
+    }
+
+    std::string body(const std::string& id) const { return folder_ + "/queue/" + id + ".msg"; }
+    std::string envelope(const std::string& id) const { return folder_ + "/queue/" + id + ".env"; }
+    Result<void> write_envelope(const QueuedMessage& message);
+    const std::string& folder() const { return folder_; }
+
+private:
+    void set_aside(const std::string& name) const {
+        std::error_code ignored;
+        fs::rename(folder_ + "/queue/" + name, folder_ + "/damaged/" + name, ignored);
+    }
+
+    std::string folder_;
+    std::uint64_t start_;
+    std::atomic<std::uint64_t> count_{0};
+    std::atomic<std::chrono::steady_clock::rep> failing_until_{0};
+};
+
+Result<void> FileIncoming::append(std::string_view octets) {
+    if (!file_.write(octets)) return spool_.failed(problem("cannot write", path_));
+    return {};
+}
+
+Result<void> FileIncoming::commit(const QueuedMessage& message) {
+    // A failed sync may have dropped the pages: this file is given up, never synced again.
+    if (!file_.sync()) return spool_.failed(problem("cannot sync", path_));
+    const auto stored = spool_.body(message.id);
+    if (::rename(path_.c_str(), stored.c_str()) != 0) return spool_.failed(problem("cannot rename", path_));
+    committed_ = true;
+    if (auto written = spool_.write_envelope(message); !written) {
+        ::unlink(spool_.envelope(message.id).c_str());
+        ::unlink(stored.c_str());
+        return written;
+    }
+    return {};
+}
+
+Result<void> FileSpool::write_envelope(const QueuedMessage& message) {
+    const auto fresh = folder_ + "/incoming/" + message.id + ".env";
+    {
+        const File file(fresh, O_WRONLY | O_CREAT | O_TRUNC);
+        if (!file.good() || !file.write(to_text(message)) || !file.sync()) {
+            auto why = failed(problem("cannot write", fresh));
+            ::unlink(fresh.c_str());
+            return why;
+        }
+    }
+    if (::rename(fresh.c_str(), envelope(message.id).c_str()) != 0) return failed(problem("cannot rename", fresh));
+    if (!sync_folder(folder_ + "/queue")) return failed(problem("cannot sync", folder_ + "/queue"));
+    return {};
+}
+
+std::string read_whole(const std::string& path) {
+    std::string text;
+    const File file(path, O_RDONLY);
+    std::array<char, 16384> octets;
+    for (ssize_t count; (count = ::read(file.get(), octets.data(), octets.size())) > 0;)
+        text.append(octets.data(), static_cast<std::size_t>(count));
+    return text;
+}
+
+Result<std::vector<QueuedMessage>> FileSpool::recover(std::vector<std::string>& damaged) {
+    std::error_code error;
+    // Never acknowledged: a crash between 354 and 250.
+    for (const auto& left : fs::directory_iterator(folder_ + "/incoming", error)) fs::remove(left.path(), error);
+    std::vector<QueuedMessage> waiting;
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder_ + "/queue", error))
+        names.push_back(entry.path().filename());
+    if (error) return Problem{"spool-failing", "cannot read " + folder_ + "/queue: " + error.message()};
+    for (const auto& name : names) {
+        const auto id = name.substr(0, name.rfind('.'));
+        const bool is_body = name.ends_with(".msg"), is_envelope = name.ends_with(".env");
+        if (is_body && !fs::exists(envelope(id), error)) {
+            fs::remove(body(id), error);
+        } else if (is_envelope) {
+            auto message = parse_envelope(read_whole(envelope(id)));
+            const bool whole = message && message->id == id && fs::exists(body(id), error) &&
+                               fs::file_size(body(id), error) == message->size;
+            if (whole) {
+                waiting.push_back(std::move(*message));
+                continue;
+            }
+            damaged.push_back(name + (message
+                                          ? ": its body is missing or not " + std::to_string(message->size) + " octets"
+                                          : ": " + message.error().text));
+            set_aside(name);
+            set_aside(id + ".msg");
+        } else if (!is_body) {
+            damaged.push_back(name + ": is no file of this spool");
+            set_aside(name);
+        }
+    }
+    return waiting;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Spool>> open_file_spool(const std::string& folder) {
+    for (const auto* part : {"", "/incoming", "/queue", "/damaged"}) {
+        std::error_code error;
+        fs::create_directories(folder + part, error);
+        if (error) return Problem{"start-failed", "spool " + folder + part + ": " + error.message()};
+        fs::permissions(folder + part, fs::perms::owner_all, error);
+        if (error) return Problem{"start-failed", "spool " + folder + part + ": " + error.message()};
+    }
+    return std::unique_ptr<Spool>(std::make_unique<FileSpool>(folder));
+}
+
+}  // namespace postern::queue

@@ -1,0 +1,58 @@
+#include <tls-mutual/engine.hpp>
+
+namespace postern::tls_mutual {
+namespace {
+
+// Forward secrecy always (no static RSA); CBC suites stay behind the others for old peers, since the alternative for
+// unlisted mail is clear text.
+constexpr const char* from_tls12 = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-3DES-CBC";
+constexpr const char* from_tls13 = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
+
+// Asked when a server requests a certificate: ours, whatever CAs it names.
+int own_certificate(gnutls_session_t session, const gnutls_datum_t*, int, const gnutls_pk_algorithm_t*, int,
+                    gnutls_pcert_st** certificates, unsigned* count, gnutls_privkey_t* key) {
+    return static_cast<Session*>(gnutls_session_get_ptr(session))->hand_out_certificate(certificates, count, key);
+}
+
+PriorityHandle priority(const char* text) {
+    gnutls_priority_t raw = nullptr;
+    return PriorityHandle(gnutls_priority_init(&raw, text, nullptr) == 0 ? raw : nullptr);
+}
+
+Failure unavailable() {
+    return {"tls-unavailable", "the TLS library refused Postern's terms; check /etc/gnutls/config"};
+}
+
+}  // namespace
+
+Engine::Engine() {
+    auto terms = make_ref<Terms>();
+    terms->from_tls12 = priority(from_tls12);
+    terms->from_tls13 = priority(from_tls13);
+    gnutls_certificate_credentials_t raw = nullptr;
+    if (gnutls_certificate_allocate_credentials(&raw) != 0) return;
+    terms->client.reset(raw);
+    gnutls_certificate_set_retrieve_function2(raw, own_certificate);
+    if (terms->from_tls12 && terms->from_tls13) terms_ = terms;
+}
+
+Outcome<Ref<TlsIdentity>> Engine::load(const TlsIdentityFiles& files) { return load_identity(files); }
+
+Outcome<Ref<TlsSession>> Engine::accept(const TlsServerOptions& options) {
+    if (!terms_) return unavailable();
+    if (!options.identity) return Failure{"tls-unavailable", "a TLS server needs a certificate; name one"};
+    Ref<Identity> identity(static_cast<Identity*>(options.identity.get()));
+    auto session = make_ref<Session>(terms_, std::move(identity), Side::server);
+    if (auto failure = session->open_server(options)) return *failure;
+    return Ref<TlsSession>(session);
+}
+
+Outcome<Ref<TlsSession>> Engine::connect(const TlsClientOptions& options) {
+    if (!terms_) return unavailable();
+    Ref<Identity> identity(static_cast<Identity*>(options.identity.get()));
+    auto session = make_ref<Session>(terms_, std::move(identity), Side::client);
+    if (auto failure = session->open_client(options)) return *failure;
+    return Ref<TlsSession>(session);
+}
+
+}  // namespace postern::tls_mutual

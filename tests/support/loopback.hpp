@@ -1,0 +1,215 @@
+// Servers on loopback for tests: an origin whose every answer the test writes by hand, and real daemons as child
+// processes. All end with their object; only own pids are ever signalled.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace postern::test {
+
+inline sockaddr_in loopback(std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    return address;
+}
+
+inline int listen_on_loopback(std::uint16_t& port) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    auto address = loopback(0);
+    socklen_t size = sizeof address;
+    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener, 512) != 0 ||
+        ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+        throw std::runtime_error("cannot listen on loopback");
+    port = ntohs(address.sin_port);
+    return listener;
+}
+
+// For daemons that cannot be told "port 0".
+inline std::uint16_t free_port() {
+    std::uint16_t port = 0;
+    ::close(listen_on_loopback(port));
+    return port;
+}
+
+// Answers each request with what the handler returns, octet for octet; nothing returned: never answers, keeps the
+// connection open.
+class RawOrigin {
+public:
+    using Handler = std::function<std::optional<std::string>(const std::string& request)>;
+
+    explicit RawOrigin(Handler handler) : handler_(std::move(handler)), listener_(listen_on_loopback(port_)) {
+        if (::pipe2(wake_, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+        thread_ = std::thread([this] { run(); });
+    }
+    RawOrigin(const RawOrigin&) = delete;
+    RawOrigin& operator=(const RawOrigin&) = delete;
+    ~RawOrigin() {
+        ::close(wake_[1]);
+        thread_.join();
+        for (const int held : held_) ::close(held);
+        ::close(listener_);
+        ::close(wake_[0]);
+    }
+    std::uint16_t port() const { return port_; }
+    std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+    std::vector<std::string> requests() const {
+        std::lock_guard lock(mutex_);
+        return requests_;
+    }
+
+private:
+    void run() {
+        for (;;) {
+            pollfd waits[2] = {{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
+            if (::poll(waits, 2, -1) < 0) continue;
+            if (waits[1].revents != 0) return;
+            const int connection = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            if (connection >= 0) serve(connection);
+        }
+    }
+    void serve(int connection) {
+        std::string request;
+        char buffer[4096];
+        while (request.find("\r\n\r\n") == std::string::npos) {
+            const auto got = ::read(connection, buffer, sizeof buffer);
+            if (got <= 0) break;
+            request.append(buffer, static_cast<std::size_t>(got));
+        }
+        {
+            std::lock_guard lock(mutex_);
+            requests_.push_back(request);
+        }
+        const auto answer = handler_(request);
+        if (!answer) {
+            held_.push_back(connection);
+            return;
+        }
+        std::string_view left = *answer;
+        while (!left.empty()) {
+            const auto sent = ::send(connection, left.data(), left.size(), MSG_NOSIGNAL);
+            if (sent <= 0) break;
+            left.remove_prefix(static_cast<std::size_t>(sent));
+        }
+        ::shutdown(connection, SHUT_WR);
+        ::close(connection);
+    }
+
+    Handler handler_;
+    std::uint16_t port_ = 0;
+    int listener_;
+    int wake_[2] = {-1, -1};
+    mutable std::mutex mutex_;
+    std::vector<std::string> requests_;
+    std::vector<int> held_;
+    std::thread thread_;
+};
+
+inline std::string http_ok(const std::string& body, const std::string& fields = {}) {
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + fields + "\r\n" + body;
+}
+
+inline void write_file(const std::string& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+}
+
+// A child process that is ready once it takes connections on its port.
+class Daemon {
+public:
+    Daemon(std::vector<std::string> command, std::uint16_t port) {
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            std::vector<char*> arguments;
+            for (auto& word : command) arguments.push_back(word.data());
+            arguments.push_back(nullptr);
+            const int nowhere = ::open("/dev/null", O_RDWR);
+            ::dup2(nowhere, 1);
+            ::dup2(nowhere, 2);
+            ::execvp(arguments[0], arguments.data());
+            ::_exit(127);
+        }
+        for (int attempt = 0; attempt < 1000; ++attempt) {
+            if (::waitpid(pid_, nullptr, WNOHANG) == pid_) break;
+            if (takes_connections(port)) return;
+            ::poll(nullptr, 0, 10);  // nothing tells when a foreign daemon listens: asked again, at most 10 s
+        }
+        stop();
+        throw std::runtime_error(command[0] + " did not start; is its package installed?");
+    }
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+    ~Daemon() { stop(); }
+
+private:
+    static bool takes_connections(std::uint16_t port) {
+        const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const auto address = loopback(port);
+        const bool taken = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        ::close(probe);
+        return taken;
+    }
+    void stop() {
+        if (pid_ <= 0) return;
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+        pid_ = 0;
+    }
+    pid_t pid_ = 0;
+};
+
+// nginx that serves `folder`.
+class Nginx {
+public:
+    explicit Nginx(const std::string& folder) : port_(free_port()), daemon_(command(folder), port_) {}
+    std::uint16_t port() const { return port_; }
+    std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+
+private:
+    std::vector<std::string> command(const std::string& folder) const {
+        const auto file = folder + "/nginx.conf";
+        std::string temporary;
+        for (const auto* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+            temporary += std::string(kind) + "_temp_path " + folder + "/" + kind + ";\n";
+        write_file(file, "daemon off; master_process off; pid " + folder + "/nginx.pid; error_log " + folder +
+                             "/error.log;\nevents {}\nhttp { access_log " + folder + "/access.log;\n" + temporary +
+                             "server { listen 127.0.0.1:" + std::to_string(port_) + "; root " + folder + "; } }\n");
+        return {"/usr/sbin/nginx", "-c", file, "-p", folder, "-e", folder + "/error.log"};
+    }
+    std::uint16_t port_;
+    Daemon daemon_;
+};
+
+class Tinyproxy {
+public:
+    explicit Tinyproxy(const std::string& folder, const std::string& more = {})
+        : port_(free_port()), daemon_(command(folder, more), port_) {}
+    std::uint16_t port() const { return port_; }
+
+private:
+    std::vector<std::string> command(const std::string& folder, const std::string& more) const {
+        const auto file = folder + "/tinyproxy.conf";
+        write_file(file, "Port " + std::to_string(port_) + "\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\nLogFile \"" +
+                             folder + "/tinyproxy.log\"\n" + more);
+        return {"tinyproxy", "-d", "-c", file};
+    }
+    std::uint16_t port_;
+    Daemon daemon_;
+};
+
+}  // namespace postern::test
