@@ -83,7 +83,8 @@ Fault revocation_fault(const Requirement& requirement, const Evidence& evidence)
         if (requirement.partner.revocation != RevocationMode::hard || judgement.revocation == good ||
             judgement.revocation == short_lived)
             return {};
-        if (judgement.revocation == no_source && requirement.partner.revocation_source == RevocationSource::if_present)
+        if ((judgement.revocation == no_source || judgement.revocation == not_checked) &&
+            requirement.partner.revocation_source == RevocationSource::if_present)
             return {};
         return {"crl-unverifiable", "presented a certificate whose revocation is not known"};
     }

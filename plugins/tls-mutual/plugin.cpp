@@ -1,15 +1,20 @@
 // tls-mutual as a plugin: descriptor and wiring.
 #include <postern/plugin.hpp>
 #include <tls-mutual/engine.hpp>
+#include <tls-mutual/judge.hpp>
+#include <tls-mutual/trust_scopes.hpp>
 
 namespace {
 
 class TlsMutual : public postern::Plugin {
     void start(postern::Registrar& registrar) override {
+        judge_.use(registrar.host());
         registrar.provide<postern::TlsEngine>(engine_, postern::Runs::inline_);
+        registrar.provide<postern::ChainJudge>(judge_);
     }
 
     postern::tls_mutual::Engine engine_;
+    postern::tls_mutual::Judge judge_{postern::tls_mutual::debian_system_store};
 };
 
 }  // namespace

@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <tls-mutual/judging.hpp>
+#include <tls-mutual/verdicts.hpp>
+
+namespace postern::tls_mutual {
+
+// Valid paths whose revocation is looked at: a partner has two while its CA changes roots, never dozens.
+static constexpr unsigned most_paths = 8;
+
+Judging::Judging(Host& host, JudgeRequest request, const TrustScope& scope)
+    : host_(host), request_(std::move(request)), scope_(scope) {}
+
+Pending<Judgement> Judging::begin() {
+    auto pending = answer_.pending();
+    if (request_.chain.empty()) {
+        answer_.give(invalid("no-certificate", "no certificate was presented"));
+        return pending;
+    }
+    auto leaf = x509::Certificate::read(request_.chain.front());
+    if (!leaf) {
+        answer_.give(invalid("broken-constraint", "the certificate cannot be read: " + leaf.failure.text));
+        return pending;
+    }
+    leaf_.emplace(std::move(*leaf));
+    // What the peer sent and we cannot read is of no use on any path; a path without it may be good.
+    for (std::size_t i = 1; i < request_.chain.size(); ++i)
+        if (auto certificate = x509::Certificate::read(request_.chain[i])) sent_.add(std::move(*certificate));
+    const x509::PathTerms terms{request_.at, request_.purpose, request_.profile};
+    search_.emplace(*leaf_, scope_.anchors(), x509::PathSearch::Pools{&sent_, &scope_.intermediates}, terms);
+    try_next_path();
+    return pending;
+}
+
+void Judging::try_next_path() {
+    auto path = ++paths_ <= most_paths ? search_->next() : std::nullopt;
+    if (!path) return finish();
+    if (request_.revocation == RevocationMode::off) {
+        best_ = valid(*path, nullptr);
+        return finish();
+    }
+    ask(std::move(*path));
+}
+
+void Judging::ask(x509::Path path) {
+    auto* checker = host_.role<RevocationChecker>();
+    if (!checker) return take(path, Failure{"role-missing", "the plugin crl is not loaded"});
+    RevocationRequest question;
+    for (const auto* certificate : path.certificates) {
+        const auto der = certificate->der();
+        question.path.emplace_back(der.begin(), der.end());
+    }
+    question.staple = request_.staple;
+    question.source = request_.revocation_source;
+    question.grace = request_.crl_grace;
+    question.may_fetch = request_.may_fetch;
+    question.at = request_.at;
+    question.explicit_crls = request_.explicit_crls;
+    question.only_explicit_crls = request_.only_explicit_crls;
+    auto pending = std::make_shared<Pending<Revocations>>(checker->check(std::move(question)));
+    pending->on_ready(
+        [self = Ref<Judging>(this), pending, path = std::move(path)] { self->take(path, pending->take()); });
+}
+
+void Judging::take(const x509::Path& path, Outcome<Revocations> answers) {
+    auto judgement = weigh_revocation(path, answers, request_.revocation);
+    // valid before undecided before invalid: one good path suffices, and what may yet be good is worth another try.
+    if (!best_ || judgement.standing == Standing::valid || best_->standing == Standing::invalid)
+        best_ = std::move(judgement);
+    best_->standing == Standing::valid ? finish() : try_next_path();
+}
+
+void Judging::finish() {
+    if (best_) return answer_.give(std::move(*best_));
+    auto judgement = invalid(search_->fault().reason, search_->fault().sentence);
+    describe(search_->faulty_path(), judgement);
+    judgement.findings.push_back(
+        {search_->fault().certificate, search_->fault().reason, false, "", search_->fault().sentence});
+    answer_.give(std::move(judgement));
+}
+
+}  // namespace postern::tls_mutual

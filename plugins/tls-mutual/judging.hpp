@@ -1,0 +1,35 @@
+// One question to the judge under way: path by path until one is cleared. Kept alive by the continuation that it hands
+// to the RevocationChecker; touched by one thread at a time.
+#pragma once
+
+#include <postern/host.hpp>
+#include <tls-mutual/trust_scopes.hpp>
+#include <x509/path_search.hpp>
+
+namespace postern::tls_mutual {
+
+class Judging : public Counted {
+public:
+    // request.scopes keeps `scope` alive.
+    Judging(Host& host, JudgeRequest request, const TrustScope& scope);
+    Pending<Judgement> begin();
+
+private:
+    using Revocations = std::vector<CertificateRevocation>;
+    void try_next_path();
+    void ask(x509::Path path);
+    void take(const x509::Path& path, Outcome<Revocations> answers);
+    void finish();
+
+    Host& host_;
+    JudgeRequest request_;
+    const TrustScope& scope_;
+    x509::CertificateIndex sent_;
+    std::optional<x509::Certificate> leaf_;
+    std::optional<x509::PathSearch> search_;
+    std::optional<Judgement> best_;  // of the paths whose revocation was looked at
+    unsigned paths_ = 0;
+    Answer<Judgement> answer_ = Answer<Judgement>::make();
+};
+
+}  // namespace postern::tls_mutual
