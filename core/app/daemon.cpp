@@ -63,7 +63,8 @@ private:
     std::unique_ptr<Dispatcher> dispatcher_;
     std::unique_ptr<Control> control_;
     asio::signal_set signals_{loop_, SIGHUP, SIGTERM, SIGINT};
-    bool draining_ = false, reloading_ = false, reload_again_ = false;
+    std::atomic<bool> draining_{false};
+    bool reloading_ = false, reload_again_ = false;
     std::uint64_t next_number_ = 1;
 };
 
@@ -197,9 +198,10 @@ void Daemon::reload() {
             if (!refused) {
                 if (auto listening = listeners_->listen(built->generation); !listening) {
                     log_.error("reload-refused", listening.error().text);
+                    plugins_->withdraw();
                 } else {
                     ++next_number_;
-                    plugins_->start(built->generation->settings->plugins);
+                    plugins_->apply(built->generation->settings->plugins);
                     take(built->generation);
                     queue_->retry_now();
                     log_.info("reloaded", "generation " + std::to_string(built->generation->number) + " is in force");
@@ -222,7 +224,7 @@ void Daemon::wait_for_signal() {
 void Daemon::signalled(int signal) {
     if (signal == SIGHUP) {
         reload();
-    } else if (std::exchange(draining_, true)) {
+    } else if (draining_.exchange(true)) {
         loop_.stop();
     } else {
         log_.info("draining", "no new sessions; those open may finish");
@@ -268,7 +270,7 @@ int Daemon::run() {
     if (!first_generation()) return exit_config;
     if (!open_spool()) return exit_system;
     make_parts();
-    plugins_->start(generation_->settings->plugins);
+    plugins_->apply(generation_->settings->plugins);
     start_workers();
     int status = 0;
     if (auto recovered = queue_->recover(); !recovered) {

@@ -79,9 +79,13 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
     append(built.problems, plugins.check(loaded.settings->plugins));
     if (!loaded.settings->scripts_folder.empty())
         generation->scripts = script::ScriptSet::load(loaded.settings->scripts_folder, built.problems);
-    load_identities(*generation, plugins, built.problems);
-    load_scopes(*generation, plugins, built.problems);
-    if (!fatal(built.problems)) built.generation = std::move(generation);
+    if (!fatal(built.problems)) {
+        plugins.start(loaded.settings->plugins);
+        load_identities(*generation, plugins, built.problems);
+        load_scopes(*generation, plugins, built.problems);
+    }
+    if (fatal(built.problems)) plugins.withdraw();
+    else built.generation = std::move(generation);
     return built;
 }
 

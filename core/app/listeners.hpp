@@ -11,7 +11,7 @@ namespace postern::app {
 class Listeners {
 public:
     Listeners(net::asio::io_context& loop, net::Services& services, std::vector<std::unique_ptr<net::Worker>>& workers,
-              const bool& draining)
+              const std::atomic<bool>& draining)
         : loop_(loop), services_(services), workers_(workers), draining_(draining) {}
 
     // Opens what is new, closes what is gone, keeps the rest. On failure nothing has changed.
@@ -35,7 +35,7 @@ private:
     net::asio::io_context& loop_;
     net::Services& services_;
     std::vector<std::unique_ptr<net::Worker>>& workers_;
-    const bool& draining_;
+    const std::atomic<bool>& draining_;
     std::shared_ptr<const net::Generation> generation_;
     std::map<std::string, std::shared_ptr<Listener>> listeners_;
     std::map<std::string, std::size_t> per_source_;

@@ -15,7 +15,7 @@ constexpr std::uint64_t slow_octets_per_second = 1024;
 class Inbound {
 public:
     Inbound(Services& services, Worker& worker, std::shared_ptr<Stream> stream,
-            const config::ReceiveConnector& connector, const bool& draining)
+            const config::ReceiveConnector& connector, const std::atomic<bool>& draining)
         : services_(services),
           worker_(worker),
           stream_(std::move(stream)),
@@ -45,7 +45,7 @@ private:
     Services& services_;
     Worker& worker_;
     std::shared_ptr<Stream> stream_;
-    const bool& draining_;
+    const std::atomic<bool>& draining_;
     std::string id_;
     ProtocolLog log_;
     InboundPolicy policy_;
@@ -137,7 +137,8 @@ awaitable<bool> Inbound::start_tls() {
     const auto& address = facts_.remote_address;
     // After a broken handshake the next from there goes without our request, lest it broke because of that.
     options.request_client_certificate =
-        facts_.connector->domain_secure_enabled && !services_.handshakes.failed_lately(address);
+        facts_.connector->domain_secure_enabled && services_.handshakes.ask_for_certificate(address);
+    facts_.certificate_requested = options.request_client_certificate;
     auto* engine = services_.plugins.tls();
     Outcome<Ref<TlsSession>> session = Failure{"role-missing", "the plugin tls-mutual is not loaded"};
     if (engine && options.identity) session = engine->accept(options);
@@ -227,7 +228,7 @@ awaitable<void> Inbound::run() {
 }  // namespace
 
 awaitable<void> receive(Services& services, Worker& worker, tcp::socket socket, std::string connector,
-                        const bool& draining) {
+                        const std::atomic<bool>& draining) {
     auto generation = worker.generation;
     const auto* found = generation->settings->receive_connector(connector);
     if (!found) co_return;

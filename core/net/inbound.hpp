@@ -10,7 +10,7 @@ namespace postern::net {
 
 // Runs to the end of the connection; on the worker's loop.
 awaitable<void> receive(Services& services, Worker& worker, tcp::socket socket, std::string connector,
-                        const bool& draining);
+                        const std::atomic<bool>& draining);
 
 // 421 and close, for limits that are met before a session begins.
 awaitable<void> turn_away(tcp::socket socket, std::string fqdn, std::string why);

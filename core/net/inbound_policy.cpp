@@ -85,6 +85,7 @@ awaitable<void> InboundPolicy::hold_against(const SessionFacts& session, std::st
     evidence.starttls_offered = session.starttls_offered;
     evidence.starttls_tried = session.starttls_tried;
     evidence.handshake_failed_lately = services_.handshakes.failed_lately(session.remote_address);
+    evidence.certificate_asked = session.certificate_requested;
     co_await judge_peer(services_, session.generation, requirement, transaction_.entry, domain, evidence);
     transaction_.outcome = policy::weigh(requirement, evidence, std::chrono::system_clock::now());
     const auto text = "session " + session.id + " " + judged_text(transaction_.outcome, evidence, domain);
@@ -97,6 +98,7 @@ awaitable<void> InboundPolicy::hold_against(const SessionFacts& session, std::st
 Verdict InboundPolicy::verdict_on(const SessionFacts& session, const std::string& domain) {
     const auto& outcome = transaction_.outcome;
     const auto listed = transaction_.entry.empty() ? domain : transaction_.entry;
+    if (!transaction_.entry.empty()) services_.handshakes.sent_for_listed(session.remote_address);
     if (outcome.passes) {
         if (outcome.by_exception) {
             services_.counters.add("postern_passed_by_exception_total", label("domain", listed));

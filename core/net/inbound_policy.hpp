@@ -15,6 +15,7 @@ struct SessionFacts {
     std::string id, remote_address;
     const TlsFacts* tls = nullptr;
     bool starttls_offered = false, starttls_tried = false;
+    bool certificate_requested = false;  // in this session's handshake
 };
 
 // What was decided for the transaction under way.

@@ -33,6 +33,10 @@ awaitable<void> OutboundDelivery::require() {
     // What was promised when the message was queued still holds, whatever the lists say now.
     if (destination_.requirement.starts_with("mutual")) requirement_.demand.mutual = true;
     if (destination_.requirement.starts_with("tls")) requirement_.demand.tls = true;
+    if (connector_->tls_domain) {
+        requirement_.demand.mutual = true;
+        if (entry_.empty()) requirement_.partner.mutual_outbound = false;  // it proves its name; we need not prove ours
+    }
     if (!worker_.scripts || generation_->settings->accepted_domains.contains(destination_.domain)) co_return;
     struct Nobody : Session {
         std::string_view id() const override { return {}; }

@@ -14,6 +14,17 @@ void HandshakeMemory::failed(const std::string& address) {
     until_[address] = within(std::chrono::hours(1));
 }
 
+void HandshakeMemory::sent_for_listed(const std::string& address) {
+    std::lock_guard lock(mutex_);
+    if (listed_.size() < remembered_addresses) listed_.insert(address);
+}
+
+bool HandshakeMemory::ask_for_certificate(const std::string& address) const {
+    if (!failed_lately(address)) return true;
+    std::lock_guard lock(mutex_);
+    return listed_.contains(address);
+}
+
 void HandshakeMemory::forget(const std::string& address) {
     std::lock_guard lock(mutex_);
     until_.erase(address);

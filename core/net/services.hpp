@@ -2,6 +2,7 @@
 // top to bottom in app/; nothing here owns a thread.
 #pragma once
 
+#include <atomic>
 #include <base/alarms.hpp>
 #include <config/settings.hpp>
 #include <map>
@@ -12,6 +13,7 @@
 #include <plugins/plugin_set.hpp>
 #include <queue/queue.hpp>
 #include <script/script_set.hpp>
+#include <set>
 
 namespace postern::net {
 
@@ -30,16 +32,20 @@ struct Generation {
 };
 
 // Addresses with which a handshake broke within the last hour: they are not told that STARTTLS is missing on their
-// side. Bounded; any thread.
+// side, and are not asked for a certificate next time, lest it broke because of that; but whoever ever sent for a
+// listed domain is always asked. Bounded; any thread.
 class HandshakeMemory {
 public:
     void failed(const std::string& address);
+    void sent_for_listed(const std::string& address);
+    bool ask_for_certificate(const std::string& address) const;
     void forget(const std::string& address);
     bool failed_lately(const std::string& address) const;
 
 private:
     mutable std::mutex mutex_;
     std::map<std::string, Deadline> until_;
+    std::set<std::string> listed_;
 };
 
 struct Services {
@@ -59,7 +65,7 @@ struct Worker {
     asio::io_context loop{1};
     std::shared_ptr<const Generation> generation;
     std::unique_ptr<script::ScriptHost> scripts;
-    std::size_t sessions = 0;
+    std::atomic<std::size_t> sessions{0};  // written by the acceptor
 };
 
 // "08C895F533E837EC": unique enough for logs, never a secret.

@@ -5,6 +5,7 @@
 #include <plugins/plugin_set.hpp>
 #include <plugins/proxies.hpp>
 #include <plugins/timers.hpp>
+#include <shared_mutex>
 
 namespace postern::plugins {
 
@@ -56,7 +57,7 @@ public:
     LoadedFile file;
     Lane lane;
     SettingsNode block;
-    bool started = false;
+    bool started = false, applied = false;
     struct Provided {
         std::string role, name;
         void* proxy;
@@ -97,14 +98,43 @@ void Instance::provide(std::string_view role_id, std::string_view name, void* pr
 struct PluginSet::State {
     HostParts parts;
     Timers timers;
+    // Workers look up while a reload adds and takes out: a few look-ups a transaction, never contended between reloads.
+    mutable std::shared_mutex mutex;
     std::vector<std::unique_ptr<Instance>> instances;
+    std::vector<std::unique_ptr<Instance>> retired;  // kept: a session may still hold their providers
 
     Instance* find(std::string_view name) const {
+        std::shared_lock lock(mutex);
         for (const auto& one : instances)
             if (one->file.name == name) return one.get();
         return nullptr;
     }
+    void retire(Instance& instance) {
+        instance.lane.stop();
+        if (!std::exchange(instance.started, false)) return;
+        try {
+            instance.file.plugin->retire();
+        } catch (...) {
+            parts.log->error("plugin-failed", instance.file.name + " threw at its end");
+        }
+    }
+    // Takes those out that `gone` names, first from the look-up, then from work.
+    template <class Gone>
+    void take_out(Gone gone) {
+        std::vector<Instance*> leaving;
+        {
+            std::unique_lock lock(mutex);
+            for (auto& one : instances) {
+                if (!gone(*one)) continue;
+                leaving.push_back(one.get());
+                retired.push_back(std::move(one));
+            }
+            std::erase(instances, nullptr);
+        }
+        for (auto* one : leaving) retire(*one);
+    }
     void* provider(std::string_view role, std::string_view name) const {
+        std::shared_lock lock(mutex);
         for (const auto& one : instances)
             for (const auto& provided : one->provided)
                 if (provided.role == role && (name.empty() || provided.name == name)) return provided.proxy;
@@ -135,6 +165,7 @@ std::vector<config::ConfigProblem> PluginSet::load(const std::string& folder,
             std::move(*loaded), state->parts, state->timers,
             [state](std::string_view role, std::string_view name) { return state->provider(role, name); });
         instance->block = entry.settings;
+        std::unique_lock lock(state_->mutex);
         state_->instances.push_back(std::move(instance));
     }
     return problems;
@@ -161,36 +192,45 @@ std::vector<config::ConfigProblem> PluginSet::check(const std::vector<config::Pl
 void PluginSet::start(const std::vector<config::PluginEntry>& wanted) {
     for (const auto& entry : wanted) {
         auto* instance = state_->find(entry.name);
-        if (!instance) continue;
-        instance->block = entry.settings;
+        if (!instance || std::exchange(instance->started, true)) continue;
         try {
-            if (std::exchange(instance->started, true)) {
-                instance->file.plugin->apply(entry.settings);
-                continue;
-            }
             instance->file.plugin->start(*instance);
-            std::string roles;
-            for (const auto& one : instance->provided) roles += " " + one.role;
-            state_->parts.log->info("plugin-loaded", instance->file.path + " " + instance->file.version + roles);
         } catch (...) {
             // It provides nothing from here on: what depends on it is refused.
+            std::unique_lock lock(state_->mutex);
             instance->provided.clear();
             state_->parts.log->error("plugin-failed", instance->file.path + " threw at its start");
         }
     }
 }
 
+void PluginSet::apply(const std::vector<config::PluginEntry>& wanted) {
+    for (const auto& entry : wanted) {
+        auto* instance = state_->find(entry.name);
+        if (!instance) continue;
+        instance->block = entry.settings;
+        try {
+            instance->file.plugin->apply(entry.settings);
+        } catch (...) {
+            state_->parts.log->error("plugin-failed", instance->file.path + " threw while it took its settings up");
+        }
+        if (std::exchange(instance->applied, true)) continue;
+        std::string roles;
+        for (const auto& one : instance->provided) roles += " " + one.role;
+        state_->parts.log->info("plugin-loaded", instance->file.path + " " + instance->file.version + roles);
+    }
+    state_->take_out([&](const Instance& one) {
+        return std::ranges::none_of(wanted, [&](const auto& entry) { return entry.name == one.file.name; });
+    });
+}
+
+void PluginSet::withdraw() {
+    state_->take_out([](const Instance& one) { return !one.applied; });
+}
+
 void PluginSet::retire() {
     state_->timers.stop();
-    for (auto& one : state_->instances) {
-        one->lane.stop();
-        if (!std::exchange(one->started, false)) continue;
-        try {
-            one->file.plugin->retire();
-        } catch (...) {
-            state_->parts.log->error("plugin-failed", one->file.name + " threw at its end");
-        }
-    }
+    state_->take_out([](const Instance&) { return true; });
 }
 
 TlsEngine* PluginSet::tls() const { return state_->get<TlsEngine>(); }
@@ -203,6 +243,7 @@ Delivery* PluginSet::delivery(std::string_view name) const { return state_->get<
 
 std::vector<PluginSet::NamedDecider> PluginSet::deciders() const {
     std::vector<NamedDecider> all;
+    std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
         for (const auto& provided : one->provided)
             if (provided.role == Decider::id) all.push_back({provided.name, static_cast<Decider*>(provided.proxy)});
@@ -211,6 +252,7 @@ std::vector<PluginSet::NamedDecider> PluginSet::deciders() const {
 
 std::vector<Observer*> PluginSet::observers() const {
     std::vector<Observer*> all;
+    std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
         for (const auto& provided : one->provided)
             if (provided.role == Observer::id) all.push_back(static_cast<Observer*>(provided.proxy));
@@ -219,6 +261,7 @@ std::vector<Observer*> PluginSet::observers() const {
 
 std::vector<PluginSet::NamedVerbs> PluginSet::verbs() const {
     std::vector<NamedVerbs> all;
+    std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
         for (const auto& provided : one->provided)
             if (provided.role == AdminVerbs::id)
@@ -228,6 +271,7 @@ std::vector<PluginSet::NamedVerbs> PluginSet::verbs() const {
 
 std::vector<PluginSet::Loaded> PluginSet::loaded() const {
     std::vector<Loaded> all;
+    std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances) {
         Loaded loaded{one->file.name, one->file.version, one->file.path, {}};
         for (const auto& provided : one->provided) loaded.roles.push_back(provided.role);

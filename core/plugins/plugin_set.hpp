@@ -1,6 +1,10 @@
 // The plugins in use: files checked and loaded (loader.hpp), roles and hooks registered, each call guarded and, where
 // the provider did not promise to be inline, made on the plugin's lane (lane.hpp). The only folder that knows
 // Boost.DLL.
+//
+// A reload goes load, check, start (what is new registers what it brings), then apply: all or nothing. Reload thread
+// and workers meet here: who looks a provider up gets one that stays alive to the end of the process, also when its
+// plugin is taken out meanwhile.
 #pragma once
 
 #include <base/alarms.hpp>
@@ -35,11 +39,16 @@ public:
     std::vector<config::ConfigProblem> load(const std::string& folder, const std::vector<config::PluginEntry>& wanted);
     // Checks every plugin's block against its keys and its own check(). Pure.
     std::vector<config::ConfigProblem> check(const std::vector<config::PluginEntry>& wanted) const;
-    // start() of those that are new, apply() of the others.
+    // start() of those that are new: they register what they bring and do nothing yet.
     void start(const std::vector<config::PluginEntry>& wanted);
+    // The configuration is taken: apply() of all that are wanted, and the others retire.
+    void apply(const std::vector<config::PluginEntry>& wanted);
+    // The configuration was refused: what was loaded for it and never applied goes again.
+    void withdraw();
     void retire();
 
-    // Guarded, lane-wrapped providers; null where nobody provides it. Stable for the life of the set.
+    // Guarded, lane-wrapped providers; null where nobody provides it. What was given stays valid for the life of the
+    // set; a retired plugin's lane answers plugin-failed. Any thread.
     TlsEngine* tls() const;
     NameMatcher* names() const;
     ChainJudge* judge() const;

@@ -38,6 +38,9 @@ Fault transport_fault(const Requirement& requirement, const Evidence& evidence) 
 }
 
 Fault chain_fault(const Requirement& requirement, const Evidence& evidence) {
+    if (evidence.tls->peer_chain.empty() && !evidence.certificate_asked)
+        return {"tls-unavailable",
+                "needs your certificate, which was not asked for after a handshake with you broke; try again"};
     if (evidence.tls->peer_chain.empty())
         return {"no-certificate", "is accepted only with its certificate, and none was presented"};
     if (evidence.outbound && !evidence.own_certificate && requirement.partner.mutual_outbound)

@@ -38,6 +38,7 @@ struct Evidence {
     bool starttls_offered = false;  // it stood in this session's EHLO reply
     bool starttls_tried = false;
     bool handshake_failed_lately = false;  // with this address, within the hour
+    bool certificate_asked = true;         // inbound: this handshake asked for the peer's certificate
     bool own_certificate = true;           // outbound: one was sent
     std::optional<Judgement> judgement;
     std::optional<NameEvidence> name;

@@ -4,10 +4,12 @@
 //   POSTERN_PLUGIN("greeter", "1.0");
 //   POSTERN_ENTRY(Greeter)
 //
-// Life: entry() makes the object; keys() and check() may be called any number of times, also by `config check` which
-// never starts it; start() once; apply() after each reload that passed its check; retire() before the end: stop timers,
-// threads and writing, and return. The code is never unloaded. Every call is guarded by the host: what throws fails
-// closed. Next: decider.hpp, trust.hpp, tls.hpp, fetch.hpp, delivery.hpp, host.hpp.
+// Life: entry() makes the object; keys() and check() may be called any number of times; start() once: register what you
+// bring, and do nothing that another process would notice (`config check` and the command line start plugins too);
+// apply() once the configuration is taken, at the daemon's start and after each reload: now listen, refresh, write;
+// retire() before the end: stop timers, threads and writing, and return. The code is never unloaded. Every call is
+// guarded by the host: what throws fails closed. Next: decider.hpp, trust.hpp, tls.hpp, fetch.hpp, delivery.hpp,
+// host.hpp.
 #pragma once
 
 #include <postern/abi.hpp>
