@@ -1,0 +1,103 @@
+"""Certification authorities, certificates and revocation lists, made with openssl. An Authority signs leafs and other
+authorities, revokes, and writes its list; where the list is served is the caller's word (`crl`)."""
+import os
+import subprocess
+import time
+
+from .process import Failed, write
+
+_PURPOSES = {'client': 'clientAuth', 'server': 'serverAuth'}
+
+
+def openssl(*arguments, **more):
+    done = subprocess.run(['openssl', *arguments], capture_output=True, text=True, **more)
+    if done.returncode != 0:
+        raise Failed('openssl ' + ' '.join(arguments) + ':\n' + done.stderr)
+    return done.stdout
+
+
+def read(path):
+    with open(path, encoding='ascii') as file:
+        return file.read()
+
+
+class Leaf:
+    """A certificate with its key: `chain` is what a server sends (itself, then the authorities below the root)."""
+
+    def __init__(self, authority, name, serial, subject):
+        self.authority, self.name, self.serial, self.subject = authority, name, serial, subject
+        base = os.path.join(authority.folder, name)
+        self.certificate, self.chain, self.key = base + '.crt', base + '.pem', base + '.key'
+
+    def sha256(self):
+        printed = openssl('x509', '-in', self.certificate, '-noout', '-fingerprint', '-sha256')
+        return printed.split('=')[1].strip().replace(':', '').lower()
+
+
+class Authority:
+    def __init__(self, folder, name, organisation, parent=None, parent_crl=None):
+        self.folder, self.name, self.organisation, self.parent = os.path.join(folder, name), name, organisation, parent
+        os.makedirs(self.folder, exist_ok=True)
+        self.revoked, self._serial, self._list_number = [], 0, 0
+        extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign',
+                      'subjectKeyIdentifier=hash']
+        self.self_ = Leaf(self, 'ca', 1, f'/O={organisation}/CN={organisation} {"Issuing CA" if parent else "Root"}')
+        (parent or self)._sign(self.self_, extensions, parent_crl, 3650)
+        self.certificate = self.self_.certificate
+
+    def leaf(self, name, dns, purposes=('client', 'server'), crl=None, days=90, cn=None):
+        """`dns`: its names; `crl`: address of the list that will tell of it, None for a certificate without one."""
+        leaf = Leaf(self, name, 0, f'/C=US/O={self.organisation}/CN={cn or dns[0]}')
+        extensions = ['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature',
+                      'subjectAltName=' + ','.join('DNS:' + one for one in dns), 'subjectKeyIdentifier=hash']
+        if purposes:
+            extensions.append('extendedKeyUsage=' + ','.join(_PURPOSES[one] for one in purposes))
+        self._sign(leaf, extensions, crl, days)
+        return leaf
+
+    def _sign(self, leaf, extensions, crl, days):
+        self._serial += 1
+        leaf.serial = 0x1000 + self._serial
+        if crl:
+            extensions = extensions + ['crlDistributionPoints=URI:' + crl]
+        if leaf.authority is not self or leaf.name != 'ca':
+            extensions = extensions + ['authorityKeyIdentifier=keyid']
+        settings = write(leaf.key[:-4] + '.cnf', '[req]\ndistinguished_name=dn\n[dn]\n[ext]\n' + '\n'.join(extensions) + '\n')
+        signer = [] if leaf.authority is self and leaf.name == 'ca' else [
+            '-CA', self.certificate, '-CAkey', self.self_.key]
+        openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-sha256',
+                '-config', settings, '-extensions', 'ext', '-subj', leaf.subject, '-days', str(days),
+                '-set_serial', hex(leaf.serial), '-keyout', leaf.key, '-out', leaf.certificate, *signer)
+        os.chmod(leaf.key, 0o600)
+        chain, above = read(leaf.certificate), leaf.authority if leaf.name != 'ca' else None
+        while above and above.parent:
+            chain += read(above.certificate)
+            above = above.parent
+        write(leaf.chain, chain)
+
+    def revoke(self, leaf):
+        self.revoked.append((leaf, time.strftime('%y%m%d%H%M%SZ', time.gmtime())))
+
+    def publish(self, path, days=7):
+        """Writes the list as DER. Whole or not at all: a web server may be reading it."""
+        self._list_number += 1
+        index = ''.join(f'R\t491231235959Z\t{when},keyCompromise\t{leaf.serial:X}\tunknown\t{leaf.subject}\n'
+                        for leaf, when in self.revoked)
+        write(self.folder + '/index.txt', index)
+        write(self.folder + '/index.txt.attr', 'unique_subject = no\n')
+        write(self.folder + '/crlnumber', f'{self._list_number:04X}\n')
+        settings = write(self.folder + '/list.cnf', f'''[ca]
+default_ca=this
+[this]
+database={self.folder}/index.txt
+crlnumber={self.folder}/crlnumber
+default_md=sha256
+crl_extensions=ext
+[ext]
+authorityKeyIdentifier=keyid
+''')
+        openssl('ca', '-gencrl', '-config', settings, '-cert', self.certificate, '-keyfile', self.self_.key,
+                '-crldays', str(days), '-out', self.folder + '/list.pem')
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        openssl('crl', '-in', self.folder + '/list.pem', '-outform', 'DER', '-out', path + '.new')
+        os.replace(path + '.new', path)
