@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <optional>
 #include <plugins/elf_note.hpp>
 #include <vector>
 
@@ -28,6 +29,7 @@ Result<PluginDescriptor> read_descriptor(int file) {
         return bad("is no 64-bit shared object; build it for this machine");
     if (header.e_shnum == 0 || header.e_shnum > most_sections || header.e_shentsize != sizeof(Elf64_Shdr))
         return bad("has no readable section table; do not strip section headers");
+    std::optional<PluginDescriptor> found;  // every section is looked at: the symbols may stand behind the note
     for (unsigned i = 0; i < header.e_shnum; ++i) {
         Elf64_Shdr section;
         if (!read_at(file, header.e_shoff + i * sizeof section, section)) return bad("is cut short; install it again");
@@ -53,8 +55,9 @@ Result<PluginDescriptor> read_descriptor(int file) {
         auto descriptor = note.descriptor;
         descriptor.abi[sizeof descriptor.abi - 1] = descriptor.name[sizeof descriptor.name - 1] =
             descriptor.version[sizeof descriptor.version - 1] = 0;
-        return descriptor;
+        found = descriptor;
     }
+    if (found) return *found;
     return bad("is no plugin of Postern: it has no descriptor (POSTERN_PLUGIN)");
 }
 

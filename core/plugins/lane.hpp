@@ -1,60 +1,33 @@
-// A plugin's own thread with a bounded queue: what may block waits there and delays nobody else.
+// A plugin's own thread with a bounded queue: what may block waits there and delays nobody else. A call that takes
+// longer than the deadline stalls the lane: until it comes back, new questions are refused at once instead of queueing
+// behind it, and whoever asked has long been answered 451 (net/await.hpp owns that deadline).
 #pragma once
 
-#include <condition_variable>
-#include <deque>
+#include <chrono>
+#include <cstdint>
 #include <functional>
-#include <mutex>
-#include <thread>
+#include <memory>
+#include <string>
 
 namespace postern::plugins {
 
 class Lane {
 public:
-    explicit Lane(std::size_t bound) : bound_(bound), thread_([this] { run(); }) {}
+    Lane(std::string plugin, std::size_t bound, std::chrono::milliseconds deadline);
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
     ~Lane() { stop(); }
 
-    // False: full or stopped; the task was not taken.
-    bool post(std::function<void()> task) {
-        std::lock_guard lock(mutex_);
-        if (stopped_ || tasks_.size() >= bound_) return false;
-        tasks_.push_back(std::move(task));
-        ready_.notify_one();
-        return true;
-    }
+    // Empty: taken. Otherwise why not: full, stalled or stopped, with the plugin's name.
+    std::string post(std::function<void()> task);
 
-    // What waits is dropped (its answers fail); what runs is waited for.
-    void stop() {
-        {
-            std::lock_guard lock(mutex_);
-            stopped_ = true;
-            tasks_.clear();
-        }
-        ready_.notify_all();
-        if (thread_.joinable()) thread_.join();
-    }
+    // What waits is dropped (its answers fail). What runs is waited for, at most `patience`; false where it did not
+    // come back: its thread is left to itself, since code cannot be ended from outside.
+    bool stop(std::chrono::milliseconds patience = std::chrono::seconds(2));
 
 private:
-    void run() {
-        for (;;) {
-            std::function<void()> task;
-            {
-                std::unique_lock lock(mutex_);
-                ready_.wait(lock, [this] { return stopped_ || !tasks_.empty(); });
-                if (stopped_) return;
-                task = std::move(tasks_.front());
-                tasks_.pop_front();
-            }
-            task();
-        }
-    }
-
-    const std::size_t bound_;
-    std::mutex mutex_;
-    std::condition_variable ready_;
-    std::deque<std::function<void()>> tasks_;
-    bool stopped_ = false;
-    std::thread thread_;
+    struct State;
+    std::shared_ptr<State> state_;  // shared with the thread, which may outlive the lane
 };
 
 }  // namespace postern::plugins

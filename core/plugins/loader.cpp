@@ -5,6 +5,7 @@
 #include <boost/dll/shared_library.hpp>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <plugins/elf_note.hpp>
 #include <plugins/loader.hpp>
@@ -26,31 +27,47 @@ std::string unsafe(const struct stat& status, const std::string& what) {
 
 }  // namespace
 
-Result<LoadedFile> load_file(const std::string& path, const std::string& expected_name) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return bad(path + ": " + std::strerror(errno) + "; install it, or take it out of plugins { }");
+// Boost.DLL closes in the destructor: what is never destroyed is never unloaded. One thread loads at a time.
+static boost::dll::shared_library& immortal_handle() {
+    static auto* handles = new std::deque<boost::dll::shared_library>();
+    return handles->emplace_back();
+}
+
+// Everything that can be known before a line of its code runs.
+static Result<PluginDescriptor> check_file(int file, const std::string& path, const std::string& expected_name) {
     struct stat status {};
     if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return bad(path + " is no regular file");
     if (auto why = unsafe(status, path); !why.empty()) return bad(why);
     const auto folder = std::filesystem::path(path).parent_path().string();
-    if (::stat(folder.c_str(), &status) != 0) return bad(folder + ": " + std::strerror(errno));
-    if (auto why = unsafe(status, folder); !why.empty()) return bad(why);
+    if (::stat(folder.c_str(), &status) != 0) return bad(path + ": " + std::strerror(errno));
+    if (auto why = unsafe(status, path + ": its folder"); !why.empty()) return bad(why);
     const auto descriptor = read_descriptor(file);
     if (!descriptor) return bad(path + " " + descriptor.error().text);
     if (auto why = refusal(*descriptor); !why.empty()) return bad(path + " " + why);
     if (expected_name != descriptor->name)
         return bad(path + " calls itself " + descriptor->name + "; install it as " + descriptor->name + ".so");
+    return descriptor;
+}
+
+Result<LoadedFile> load_file(const std::string& path, const std::string& expected_name) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return bad(path + ": " + std::strerror(errno) + "; install it, or take it out of plugins { }");
+    const auto descriptor = check_file(file, path, expected_name);
+    if (!descriptor) {
+        ::close(file);
+        return descriptor.error();
+    }
     // The file that was checked, whatever the name points to by now; the descriptor stays open for ever, because a
     // closed and reused number would give dlopen the old handle.
     boost::dll::fs::error_code error;
-    auto* library = new boost::dll::shared_library();
-    library->load("/proc/self/fd/" + std::to_string(file), error,
-                  boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    auto& library = immortal_handle();
+    library.load("/proc/self/fd/" + std::to_string(file), error,
+                 boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
     if (error) return bad(path + " cannot be linked: " + error.message() + "; see ldd -r of it");
-    if (!library->has(POSTERN_ENTRY_SYMBOL))
+    if (!library.has(POSTERN_ENTRY_SYMBOL))
         return bad(path + " exports no " POSTERN_ENTRY_SYMBOL "; use POSTERN_ENTRY");
     try {
-        auto* plugin = library->get<Plugin*()>(POSTERN_ENTRY_SYMBOL)();
+        auto* plugin = library.get<Plugin*()>(POSTERN_ENTRY_SYMBOL)();
         if (!plugin) return bad(path + " made no plugin object");
         return LoadedFile{plugin, descriptor->name, descriptor->version, path};
     } catch (...) {

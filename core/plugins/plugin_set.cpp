@@ -16,7 +16,18 @@ class Instance : public Host, public Registrar {
 public:
     using Lookup = std::function<void*(std::string_view, std::string_view)>;
     Instance(LoadedFile loaded, const HostParts& parts, Timers& timers, Lookup lookup)
-        : file(std::move(loaded)), lane(parts.lane_queue), parts_(parts), timers_(timers), lookup_(std::move(lookup)) {}
+        : file(std::move(loaded)),
+          lane(file.name, parts.lane_queue, parts.lane_deadline),
+          parts_(parts),
+          timers_(timers),
+          lookup_(std::move(lookup)) {}
+
+    // With the set, at the end of the process. A plugin whose call never came back is left as it is: code of it runs.
+    ~Instance() override {
+        if (came_back) delete file.plugin;
+    }
+    Instance(const Instance&) = delete;
+    Instance& operator=(const Instance&) = delete;
 
     // ---- Host
     void log(Severity severity, std::string_view id, std::string_view text) override {
@@ -57,18 +68,20 @@ public:
     LoadedFile file;
     Lane lane;
     SettingsNode block;
-    bool started = false, applied = false;
+    bool started = false, applied = false, came_back = true;
     struct Provided {
         std::string role, name;
         void* proxy;
+        std::shared_ptr<void> owner;
     };
     std::vector<Provided> provided;
 
 private:
     template <class Proxy, class Role, class... More>
     void keep(std::string_view name, void* provider, More&&... more) {
-        auto* proxy = new Proxy(*static_cast<Role*>(provider), std::forward<More>(more)...);
-        provided.push_back({std::string(Role::id), std::string(name), static_cast<Role*>(proxy)});
+        auto proxy = std::make_shared<Proxy>(*static_cast<Role*>(provider), std::forward<More>(more)...);
+        auto* role = static_cast<Role*>(proxy.get());
+        provided.push_back({std::string(Role::id), std::string(name), role, std::move(proxy)});
     }
 
     const HostParts& parts_;
@@ -78,15 +91,16 @@ private:
 
 void Instance::provide(std::string_view role_id, std::string_view name, void* provider, Runs) {
     const auto own = name.empty() ? std::string_view(file.name) : name;
-    if (role_id == TlsEngine::id || role_id == ProxyResolver::id)
-        return provided.push_back({std::string(role_id), std::string(name), provider});
-    if (role_id == NameMatcher::id) return keep<GuardedMatcher, NameMatcher>(name, provider);
+    auto& log = *parts_.log;
+    if (role_id == TlsEngine::id) return keep<GuardedEngine, TlsEngine>(name, provider, log, file.name);
+    if (role_id == ProxyResolver::id) return keep<GuardedProxyResolver, ProxyResolver>(name, provider, log, file.name);
+    if (role_id == NameMatcher::id) return keep<GuardedMatcher, NameMatcher>(name, provider, log, file.name);
     if (role_id == ChainJudge::id) return keep<LanedJudge, ChainJudge>(name, provider, lane, file.name);
     if (role_id == RevocationChecker::id)
         return keep<LanedRevocation, RevocationChecker>(name, provider, lane, file.name);
     if (role_id == Fetcher::id) return keep<LanedFetcher, Fetcher>(name, provider, lane, file.name);
     if (role_id == Delivery::id) return keep<LanedDelivery, Delivery>(own, provider, lane, file.name);
-    if (role_id == Decider::id) return keep<GuardedDecider, Decider>(own, provider, file.name);
+    if (role_id == Decider::id) return keep<GuardedDecider, Decider>(own, provider, log, file.name);
     if (role_id == Observer::id) return keep<LanedObserver, Observer>(own, provider, lane, *parts_.counters);
     if (role_id == AdminVerbs::id) return keep<LanedVerbs, AdminVerbs>(own, provider, lane, file.name);
     parts_.log->error("plugin-refused",
@@ -110,7 +124,9 @@ struct PluginSet::State {
         return nullptr;
     }
     void retire(Instance& instance) {
-        instance.lane.stop();
+        instance.came_back = instance.lane.stop();
+        if (!instance.came_back)
+            parts.log->error("plugin-failed", instance.file.name + " did not come back from a call; it is left behind");
         if (!std::exchange(instance.started, false)) return;
         try {
             instance.file.plugin->retire();

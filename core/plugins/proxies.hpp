@@ -1,8 +1,10 @@
-// What the core holds instead of a plugin's provider: each call is made on the plugin's lane, guarded against what
-// throws, and fails closed. Who waits owns the deadline (net/await.hpp).
+// What the core holds instead of a plugin's provider: each call is made on the plugin's lane, or inline where that was
+// promised, guarded against what throws, and fails closed. Who waits owns the deadline (net/await.hpp).
 #pragma once
 
 #include <base/counters.hpp>
+#include <base/log.hpp>
+#include <chrono>
 #include <plugins/lane.hpp>
 #include <postern/host.hpp>
 
@@ -20,9 +22,74 @@ Pending<T> on_lane(Lane& lane, const std::string& plugin, Call call) {
             answer.fail({"plugin-failed", "the plugin " + plugin + " threw"});
         }
     };
-    if (!lane.post(std::move(task))) return Failure{"plugin-failed", "the lane of the plugin " + plugin + " is full"};
+    if (auto why = lane.post(std::move(task)); !why.empty()) return Failure{"plugin-failed", std::move(why)};
     return answer.pending();
 }
+
+// Makes a call that promised not to block, and names whoever broke that promise: it held up every session of a worker.
+template <class Call, class Otherwise>
+auto inline_call(Log& log, const std::string& plugin, Call call, Otherwise otherwise) -> decltype(call()) {
+    const auto began = std::chrono::steady_clock::now();
+    const auto watch = [&] {
+        const auto took = std::chrono::steady_clock::now() - began;
+        if (took > std::chrono::milliseconds(100))
+            log.warning("plugin-blocked", plugin + " held a worker for " +
+                                              std::to_string(took / std::chrono::milliseconds(1)) +
+                                              " ms although it promised not to block");
+    };
+    try {
+        auto result = call();
+        watch();
+        return result;
+    } catch (...) {
+        log.error("plugin-failed", "the plugin " + plugin + " threw");
+        return otherwise();
+    }
+}
+
+// Sessions made by the engine are called directly: what they throw ends their one session (app/listeners.cpp).
+struct GuardedEngine : TlsEngine {
+    GuardedEngine(TlsEngine& provider, Log& to, std::string name) : inner(provider), log(to), plugin(std::move(name)) {}
+    Outcome<Ref<TlsIdentity>> load(const TlsIdentityFiles& files) override {
+        // Reads files, off the workers: no watch.
+        try {
+            return inner.load(files);
+        } catch (...) {
+            return thrown();
+        }
+    }
+    Outcome<Ref<TlsSession>> accept(const TlsServerOptions& options) override {
+        return inline_call(
+            log, plugin, [&] { return inner.accept(options); }, [&] { return Outcome<Ref<TlsSession>>(thrown()); });
+    }
+    Outcome<Ref<TlsSession>> connect(const TlsClientOptions& options) override {
+        return inline_call(
+            log, plugin, [&] { return inner.connect(options); }, [&] { return Outcome<Ref<TlsSession>>(thrown()); });
+    }
+    Failure thrown() const { return {"plugin-failed", "the plugin " + plugin + " threw"}; }
+    TlsEngine& inner;
+    Log& log;
+    std::string plugin;
+};
+
+// Nobody to ask is no leave to go directly: a choice without host or way is refused by the fetcher.
+struct GuardedProxyResolver : ProxyResolver {
+    GuardedProxyResolver(ProxyResolver& provider, Log& to, std::string name)
+        : inner(provider), log(to), plugin(std::move(name)) {}
+    ProxyChoice choose(std::string_view url, bool ignore_bypass) override {
+        return inline_call(
+            log, plugin, [&] { return inner.choose(url, ignore_bypass); },
+            [] {
+                ProxyChoice none;
+                none.direct = false;
+                none.why = "the proxy resolver threw";
+                return none;
+            });
+    }
+    ProxyResolver& inner;
+    Log& log;
+    std::string plugin;
+};
 
 struct LanedDelivery : Delivery {
     LanedDelivery(Delivery& provider, Lane& on, std::string name)
@@ -81,28 +148,32 @@ struct LanedFetcher : Fetcher {
 
 // Views end with the call, so a decider is always asked inline; what it does later is behind its Pending.
 struct GuardedDecider : Decider {
-    GuardedDecider(Decider& provider, std::string name) : inner(provider), plugin(std::move(name)) {}
+    GuardedDecider(Decider& provider, Log& to, std::string name) : inner(provider), log(to), plugin(std::move(name)) {}
     Pending<Decision> decide(const Question& question) override {
-        try {
-            return inner.decide(question);
-        } catch (...) {
-            return Failure{"plugin-failed", "the plugin " + plugin + " threw"};
-        }
+        return inline_call(
+            log, plugin, [&] { return inner.decide(question); },
+            [&] {
+                return Pending<Decision>(Failure{"plugin-failed", "the plugin " + plugin + " threw"});
+            });
     }
     Decider& inner;
+    Log& log;
     std::string plugin;
 };
 
 struct GuardedMatcher : NameMatcher {
-    explicit GuardedMatcher(NameMatcher& provider) : inner(provider) {}
+    GuardedMatcher(NameMatcher& provider, Log& to, std::string name)
+        : inner(provider), log(to), plugin(std::move(name)) {}
     NameEvidence speaks_for(const CertificateFacts& leaf, std::string_view domain, const NameRule& rule) override {
-        try {
-            return inner.speaks_for(leaf, domain, rule);
-        } catch (...) {
-            return {false, {}, "the plugin name-matching threw"};
-        }
+        return inline_call(
+            log, plugin, [&] { return inner.speaks_for(leaf, domain, rule); },
+            [&] {
+                return NameEvidence{false, {}, "the plugin " + plugin + " threw"};
+            });
     }
     NameMatcher& inner;
+    Log& log;
+    std::string plugin;
 };
 
 struct LanedObserver : Observer {
@@ -115,7 +186,7 @@ struct LanedObserver : Observer {
                 counters.add("postern_log_write_failures_total", {}, static_cast<double>(records.size()));
             }
         };
-        if (!lane.post(std::move(task)))
+        if (!lane.post(std::move(task)).empty())
             counters.add("postern_observer_dropped_total", {}, static_cast<double>(records.size()));
     }
     Observer& inner;

@@ -1,0 +1,2 @@
+#include <postern/plugin.hpp>
+POSTERN_PLUGIN("no-entry", "1");
