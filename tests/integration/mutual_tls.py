@@ -8,14 +8,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
-from lab import pki
 from lab.client import Sender, message
-from lab.edge import Edge
-from lab.process import free_port, wait_until
-from lab.services import NameServer
-
-BUILD = os.path.abspath(sys.argv[1])
-CONTOSO, WOODGROVE = ('contoso.com', '127.0.1.1'), ('woodgrovebank.com', '127.0.2.1')
+from lab.partners import CONTOSO, WOODGROVE, World
+from lab.process import wait_until
 
 
 def check(what, got, *wanted):
@@ -23,110 +18,6 @@ def check(what, got, *wanted):
         if one not in got:
             raise SystemExit(f'FAILED {what}: wanted "{one}" in "{got}"')
     print(f'ok: {what}: {got.splitlines()[0] if got else got}')
-
-
-def conf(folder, own, other, leaf, root, port, dns, plugins='tls-mutual name-matching', partner='', receive='', more=''):
-    (domain, address), (listed, _) = own, other
-    loaded = '\n'.join(f'  {one}' for one in plugins.split())
-    return f'''fqdn mail1.{domain}
-spool {folder}/spool
-state {folder}/state
-control_socket {folder}/control
-plugin_folder {BUILD}/plugins
-plugins {{
-{loaded}
-  deliver-maildir {{
-    folder {folder}/mail
-  }}
-}}
-resolver {{
-  forward {{
-    127.0.0.1:{dns}
-  }}
-  dnssec off
-}}
-tls_send_domain_secure_list {{
-  {listed}
-}}
-tls_receive_domain_secure_list {{
-  {listed}
-}}
-certificate edge {{
-  chain {leaf.chain}
-  key {leaf.key}
-}}
-roots third {{
-  file {root}
-}}
-partner {listed} {{
-  roots {{
-    third
-  }}
-  revocation off
-{partner}
-}}
-receive_connector Inet {{
-  bindings {{
-    {address}:{port}
-  }}
-  remote_ranges {{
-    0.0.0.0/0
-  }}
-  permission_groups {{
-    anonymous
-  }}
-  auth_mechanism {{
-    tls
-  }}
-  domain_secure_enabled yes
-  certificate edge
-{receive}
-}}
-send_connector Internet {{
-  address_spaces {{
-    * 1
-  }}
-  routing dns
-  port {port}
-  certificate edge
-  domain_secure_enabled yes
-  allow_destinations {{
-    127.0.0.0/8
-  }}
-  retry {{
-    quick 1s
-    quick_tries 1000
-  }}
-}}
-accepted_domain {domain} {{
-  recipients any
-  deliver maildir
-}}
-{more}'''
-
-
-class World:
-    def __init__(self, folder):
-        self.folder, self.port = folder, free_port(CONTOSO[1], WOODGROVE[1])
-        self.root = pki.Authority(folder, 'root', 'Third Party')
-        self.foreign = pki.Authority(folder, 'foreign', 'Foreign')
-        self.contoso_ca = pki.Authority(folder, 'contoso-ca', 'Contoso', self.root)
-        self.woodgrove_ca = pki.Authority(folder, 'woodgrove-ca', 'Woodgrove Bank', self.root)
-        self.contoso_leaf = self.contoso_ca.leaf('mail1', ['mail1.contoso.com'])
-        self.woodgrove_leaf = self.woodgrove_ca.leaf('mail1', ['mail1.woodgrovebank.com'])
-        self.dns = NameServer(folder, {'mail1.' + d: a for d, a in (CONTOSO, WOODGROVE)},
-                              {d: 'mail1.' + d for d, _ in (CONTOSO, WOODGROVE)}).start()
-        self.contoso = self.edge(CONTOSO, WOODGROVE, self.contoso_leaf)
-        self.woodgrove = self.edge(WOODGROVE, CONTOSO, self.woodgrove_leaf)
-
-    def text(self, own, other, leaf, **more):
-        folder = f'{self.folder}/{own[0]}'
-        return conf(folder, own, other, leaf, self.root.certificate, self.port, self.dns.port, **more)
-
-    def edge(self, own, other, leaf, **more):
-        folder = f'{self.folder}/{own[0]}'
-        os.makedirs(folder, exist_ok=True)
-        return Edge(BUILD, folder, 'mail1.' + own[0], own[1], self.port, self.text(own, other, leaf, **more))
 
 
 def senders(world):
@@ -252,7 +143,7 @@ def wrong_server(world):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        world = World(folder)
+        world = World(sys.argv[1], folder)
         for edge in (world.contoso, world.woodgrove):
             edge.start()
         try:
