@@ -121,6 +121,7 @@ struct RevocationRequest {
     Bytes staple;
     RevocationSource source = RevocationSource::except_short_lived;
     std::chrono::seconds grace{0};
+    Profile profile = Profile::modern;  // what a list's signature must meet
     bool may_fetch = false;
     Time at{};
     std::vector<Bytes> explicit_crls;

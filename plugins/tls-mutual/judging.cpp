@@ -56,6 +56,7 @@ void Judging::ask(x509::Path path) {
     question.at = request_.at;
     question.explicit_crls = request_.explicit_crls;
     question.only_explicit_crls = request_.only_explicit_crls;
+    question.profile = request_.profile;
     auto pending = std::make_shared<Pending<Revocations>>(checker->check(std::move(question)));
     pending->on_ready(
         [self = Ref<Judging>(this), pending, path = std::move(path)] { self->take(path, pending->take()); });

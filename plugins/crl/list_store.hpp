@@ -1,0 +1,65 @@
+// What is known of lists: one slot a URL (the list, how fresh, what failed), and the lists from files. A list enters a
+// slot only with a verified signature and never replaces a newer one. Bounded; any thread.
+#pragma once
+
+#include <crl/disk_cache.hpp>
+#include <crl/known_list.hpp>
+#include <map>
+#include <postern/host.hpp>
+#include <unordered_map>
+
+namespace postern::crl {
+
+struct Slot {
+    std::string url;
+    KnownListRef list;  // null: never had
+    Bytes issuer;       // DER of the certificate that vouches for it
+    std::string etag, last_modified;
+    Time fetched{}, due{};  // due: fetch again, ahead of nextUpdate
+    Time not_before{};      // back-off
+    unsigned failures = 0;
+    std::string last_error;
+    Time used{};
+};
+
+class ListStore {
+public:
+    explicit ListStore(Host& host) : host_(host), disk_(host.state_folder()) {}
+
+    void limit(std::uint64_t octets);
+    // The lists on disk, verified again. Once, before the first question.
+    void load();
+    void replace_files(std::vector<KnownListRef> lists);
+
+    // Those under the issuer's name (x509::Name::key).
+    std::vector<KnownListRef> named(const std::string& issuer) const;
+    std::optional<Slot> find(const std::string& url) const;
+    std::vector<Slot> slots() const;
+    std::vector<KnownListRef> files() const;
+
+    // `issuer`: the certificate that verified the list. Empty, or why the list was not taken.
+    std::string take(const std::string& url, Bytes der, const std::vector<x509::Certificate>& issuers,
+                     const std::string& etag, const std::string& last_modified);
+    void unchanged(const std::string& url);
+    // `issuer`: whose signature was hoped for, so that a later try knows it.
+    void failed(const std::string& url, const std::string& error, Milliseconds backoff, BytesView issuer);
+    std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
+
+private:
+    Slot& slot(const std::string& url);
+    void index();
+    void evict(const std::string& keep);
+    void keep(const Slot& slot);
+    Time due_after(const x509::CertificateList& list, Time fetched) const;
+
+    Host& host_;
+    DiskCache disk_;
+    mutable std::mutex mutex_;
+    std::map<std::string, Slot> slots_;
+    std::vector<KnownListRef> files_;
+    std::unordered_map<std::string, std::vector<KnownListRef>> by_issuer_;
+    std::uint64_t limit_ = 256u << 20;
+    std::atomic<std::uint64_t> epoch_{1};
+};
+
+}  // namespace postern::crl

@@ -1,0 +1,63 @@
+// Descriptor and wiring: the checker, its store and flights, the `crl` verbs, and the timer that refreshes ahead.
+#include <crl/checker.hpp>
+#include <crl/files.hpp>
+#include <crl/messages.hpp>
+#include <crl/verbs.hpp>
+#include <postern/plugin.hpp>
+
+namespace postern::crl {
+
+class Crl final : public Plugin {
+public:
+    std::vector<KeySpec> keys() const override { return crl::keys(); }
+    std::vector<SettingsProblem> check(const SettingsNode& node) const override { return crl::check(node); }
+
+    void start(Registrar& registrar) override {
+        host_ = &registrar.host();
+        store_ = std::make_unique<ListStore>(*host_);
+        flights_ = std::make_unique<Flights>(*host_, *store_);
+        checker_ = std::make_unique<Checker>(*store_, *flights_);
+        verbs_ = std::make_unique<CrlVerbs>(*host_, *store_, *flights_);
+        registrar.provide<RevocationChecker>(*checker_);
+        registrar.provide<AdminVerbs>(*verbs_, Runs::lane, "crl");
+    }
+
+    void apply(const SettingsNode& node) override {
+        const auto settings = crl::read(node);
+        store_->limit(settings.cache_size);
+        store_->replace_files(read_files(settings.files, [this](const std::string& text) {
+            host_->log(Severity::error, messages::crl_file_unusable, text);
+        }));
+        flights_->configure(settings);
+        if (std::exchange(applied_, true)) return;
+        store_->load();
+        tick();
+    }
+
+    void retire() override {
+        retired_ = true;
+        if (flights_) flights_->stop();
+    }
+
+private:
+    static constexpr std::chrono::seconds between_looks{15};
+
+    void tick() {
+        if (retired_) return;
+        flights_->refresh_due();
+        host_->after(between_looks, [this] { tick(); });
+    }
+
+    Host* host_ = nullptr;
+    std::unique_ptr<ListStore> store_;
+    std::unique_ptr<Flights> flights_;
+    std::unique_ptr<Checker> checker_;
+    std::unique_ptr<CrlVerbs> verbs_;
+    bool applied_ = false;
+    std::atomic<bool> retired_{false};
+};
+
+}  // namespace postern::crl
+
+POSTERN_PLUGIN("crl", "0.1");
+POSTERN_ENTRY(postern::crl::Crl)

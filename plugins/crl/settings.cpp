@@ -1,0 +1,77 @@
+#include <charconv>
+#include <crl/settings.hpp>
+#include <filesystem>
+
+namespace postern::crl {
+namespace {
+
+// A whole number with one of the units behind it, in the smallest unit.
+struct Unit {
+    std::string_view name;
+    std::uint64_t factor;
+};
+
+std::optional<std::uint64_t> with_unit(std::string_view text, std::initializer_list<Unit> units) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end == text.data()) return std::nullopt;
+    const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+    for (const auto& one : units)
+        if (one.name == unit && number <= (std::uint64_t{1} << 40) / one.factor) return number * one.factor;
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> duration(std::string_view text) {
+    return with_unit(text, {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}});
+}
+std::optional<std::uint64_t> size(std::string_view text) {
+    return with_unit(text, {{"", 1}, {"K", 1u << 10}, {"M", 1u << 20}, {"G", 1u << 30}});
+}
+
+std::optional<std::uint16_t> port(std::string_view text) {
+    const auto number = with_unit(text, {{"", 1}});
+    if (!number || *number == 0 || *number > 65535) return std::nullopt;
+    return static_cast<std::uint16_t>(*number);
+}
+
+}  // namespace
+
+std::vector<KeySpec> keys() {
+    return {
+        {"crl_hosts", KeyKind::list, "", "Hosts that may be fetched from although they are ours or private."},
+        {"crl_ports", KeyKind::list, "", "Ports that URLs of certificates may name; none: the scheme's own."},
+        {"allow_private", KeyKind::yes_no, "no", "Fetch from loopback and private addresses too: for a lab."},
+        {"timeout", KeyKind::duration, "15s", "For one fetch with all its redirects."},
+        {"backoff", KeyKind::duration, "30s", "Pause after a URL failed; doubles with each failure up to 30 minutes."},
+        {"files", KeyKind::list, "", "Files or folders with lists, PEM or DER, read at start and reload."},
+        {"cache_size", KeyKind::size, "256M", "Lists kept in memory and on disk; the least used go first."},
+    };
+}
+
+std::vector<SettingsProblem> check(const SettingsNode& node) {
+    std::vector<SettingsProblem> problems;
+    for (const auto& one : node.children)
+        for (const auto& entry : one.children) {
+            if (one.key == "crl_ports" && !port(entry.key))
+                problems.push_back({entry.file, entry.line, one.key, "\"" + entry.key + "\" is no port (1 to 65535)"});
+            std::error_code error;
+            if (one.key == "files" && !std::filesystem::exists(entry.key, error))
+                problems.push_back({entry.file, entry.line, one.key, entry.key + " does not exist"});
+        }
+    return problems;
+}
+
+Settings read(const SettingsNode& node) {
+    Settings settings;
+    settings.hosts = node.list("crl_hosts");
+    for (const auto& one : node.list("crl_ports"))
+        if (const auto number = port(one)) settings.ports.push_back(*number);
+    settings.allow_private = node.text("allow_private", "no") == "yes";
+    if (const auto time = duration(node.text("timeout", "15s"))) settings.timeout = Milliseconds(*time);
+    if (const auto time = duration(node.text("backoff", "30s"))) settings.backoff = Milliseconds(*time);
+    settings.files = node.list("files");
+    if (const auto octets = size(node.text("cache_size", "256M"))) settings.cache_size = *octets;
+    return settings;
+}
+
+}  // namespace postern::crl

@@ -1,0 +1,121 @@
+#include <crl/scope.hpp>
+#include <crl/verdict.hpp>
+#include <ctime>
+#include <x509/path_validation.hpp>
+
+namespace postern::crl {
+namespace {
+
+using x509::Certificate;
+
+// Why nothing better is known; the later ones tell more.
+enum class Lack : std::uint8_t { nothing_there, out_of_scope, unverifiable, stale };
+
+struct Search {
+    const Certificate& certificate;
+    const Certificate& issuer;
+    const Terms& terms;
+    std::uint16_t covered = 0;
+    Time valid_until = Time::max();
+    std::string source, lack_text;
+    Lack lack = Lack::nothing_there;
+    std::optional<CertificateRevocation> found;
+
+    void lacks(Lack what, const KnownList& list, const std::string& text) {
+        if (what < lack || (what == lack && !lack_text.empty())) return;
+        lack = what;
+        lack_text = "the list " + list.source() + " cannot be used: " + text;
+        source = list.source();
+    }
+    void look_into(const KnownList& known);
+    void take_entry(const KnownList& known, const x509::Revocation& entry);
+};
+
+void Search::take_entry(const KnownList& known, const x509::Revocation& entry) {
+    if (entry.reason == x509::RevocationReason::remove_from_crl) return;
+    const bool hold = entry.reason == x509::RevocationReason::certificate_hold;
+    if (found && hold) return;
+    found = CertificateRevocation{};
+    found->standing = hold ? RevocationStanding::on_hold : RevocationStanding::revoked;
+    found->reason = hold ? "on-hold" : "revoked";
+    found->sentence = x509::shown(certificate) + (hold ? " is on hold since " : " was revoked ") + date(entry.date) +
+                      " (" + std::string(x509::name_of(entry.reason)) + "), says " + known.source();
+    found->source = known.source();
+    found->valid_until = known.list.next_update.value_or(terms.at + without_next_update);
+}
+
+void Search::look_into(const KnownList& known) {
+    const auto& list = known.list;
+    if (list.base_number) return;  // a delta says nothing alone
+    std::string why;
+    const auto reasons = covered_reasons(list, certificate, why);
+    if (!reasons) return lacks(Lack::out_of_scope, known, why);
+    if (!list.unusable.empty()) return lacks(Lack::unverifiable, known, list.unusable);
+    if (!known.signed_by(issuer, terms.profile))
+        return lacks(Lack::unverifiable, known,
+                     "its signature is not by the certificate's issuer " + x509::shown(issuer));
+    if (list.this_update > terms.at + clock_skew)
+        return lacks(Lack::stale, known, "it is not valid before " + date(list.this_update));
+    // What an old list says of a serial stays so: nobody is taken off a list but from hold.
+    if (const auto entry = list.find(certificate.serial, certificate.issuer)) take_entry(known, *entry);
+    const auto until = list.next_update.value_or(std::max(list.this_update, terms.at) + without_next_update);
+    if (until + clock_skew + terms.grace < terms.at)
+        return lacks(Lack::stale, known, "it ended " + date(until) + " and no newer one could be had");
+    covered |= reasons;
+    if (until < valid_until) {
+        valid_until = until;
+        source = known.source();
+    }
+}
+
+bool short_lived(const Certificate& certificate) {
+    return certificate.not_after - certificate.not_before <= std::chrono::hours(7 * 24);
+}
+
+CertificateRevocation without_source(const Certificate& certificate, RevocationSource policy) {
+    const auto name = x509::shown(certificate);
+    if (policy == RevocationSource::if_present)
+        return {RevocationStanding::not_checked, "", name + " names no list, and none is demanded", "", {}};
+    if (policy == RevocationSource::except_short_lived && short_lived(certificate))
+        return {RevocationStanding::short_lived, "", name + " names no list and lives at most 7 days", "", {}};
+    return {RevocationStanding::no_source, "no-crl-source", name + " names no revocation list", "", {}};
+}
+
+CertificateRevocation unknown(const Search& search) {
+    CertificateRevocation answer;
+    const auto name = x509::shown(search.certificate);
+    answer.standing = search.lack == Lack::unverifiable ? RevocationStanding::unusable : RevocationStanding::unknown;
+    answer.reason = search.lack == Lack::stale          ? "crl-stale"
+                    : search.lack == Lack::unverifiable ? "crl-unverifiable"
+                                                        : "crl-unreachable";
+    answer.source = search.source;
+    if (search.lack != Lack::nothing_there) answer.sentence = name + ": " + search.lack_text;
+    else if (search.covered) answer.sentence = name + ": the lists at hand do not cover all reasons for revocation";
+    else answer.sentence = name + ": its revocation list is not here";
+    return answer;
+}
+
+}  // namespace
+
+std::string date(Time time) {
+    const auto seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    char text[32];
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%MZ", &parts)};
+}
+
+CertificateRevocation decide(const Certificate& certificate, const Certificate& issuer,
+                             const std::vector<KnownListRef>& lists, const Terms& terms) {
+    Search search{certificate, issuer, terms, 0, Time::max(), {}, {}, Lack::nothing_there, std::nullopt};
+    for (const auto& list : lists) search.look_into(*list);
+    if (search.found) return *search.found;
+    if ((search.covered & x509::all_reasons) == x509::all_reasons)
+        return {RevocationStanding::good, "", x509::shown(certificate) + " is not on the list " + search.source,
+                search.source, search.valid_until};
+    if (certificate.crl_points.empty() && search.lack != Lack::stale && search.lack != Lack::unverifiable)
+        return without_source(certificate, terms.source);
+    return unknown(search);
+}
+
+}  // namespace postern::crl
