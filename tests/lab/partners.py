@@ -10,7 +10,8 @@ from .services import NameServer
 CONTOSO, WOODGROVE = ('contoso.com', '127.0.1.1'), ('woodgrovebank.com', '127.0.2.1')
 
 
-def conf(build, folder, own, other, leaf, root, port, dns, plugins='tls-mutual name-matching', partner='', receive='', more=''):
+def conf(build, folder, own, other, leaf, root, port, dns, plugins='tls-mutual name-matching', revocation='off', partner='',
+         receive='', more=''):
     (domain, address), (listed, _) = own, other
     loaded = '\n'.join(f'  {one}' for one in plugins.split())
     return f'''fqdn mail1.{domain}
@@ -47,7 +48,7 @@ partner {listed} {{
   roots {{
     third
   }}
-  revocation off
+  revocation {revocation}
 {partner}
 }}
 receive_connector Inet {{

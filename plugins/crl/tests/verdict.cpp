@@ -1,0 +1,191 @@
+#include <catch2/catch.hpp>
+#include <crl/verdict.hpp>
+#include <support/lists.hpp>
+
+using namespace postern;
+using namespace postern::crl;
+using test::Authority;
+using test::CertificateTerms;
+using test::ListTerms;
+
+namespace {
+
+constexpr auto url = "http://crl.example.com/ca.crl";
+
+CertificateTerms ca(const std::string& name) {
+    CertificateTerms terms;
+    terms.name = name;
+    terms.ca = true;
+    return terms;
+}
+CertificateTerms leaf(std::vector<std::string> urls = {url}) {
+    CertificateTerms terms;
+    terms.name = "mail1.contoso.com";
+    terms.crl_urls = std::move(urls);
+    return terms;
+}
+
+struct World {
+    Authority root{ca("Root")}, other{ca("Root")};
+    Authority edge{leaf(), &root}, second{leaf(), &root};
+    Terms terms{std::chrono::system_clock::now(), {}, RevocationSource::except_short_lived, Profile::modern};
+    std::vector<KnownListRef> lists;
+
+    void add(const Bytes& der) {
+        auto list = x509::CertificateList::read(der);
+        REQUIRE(list);
+        lists.push_back(std::make_shared<const KnownList>(std::move(*list), url));
+    }
+    CertificateRevocation ask(const Authority& certificate) const {
+        const auto subject = *x509::Certificate::read(certificate.der()), issuer = *x509::Certificate::read(root.der());
+        auto answer = decide(subject, issuer, lists, terms);
+        CHECK_FALSE(answer.sentence.empty());
+        return answer;
+    }
+    std::string token(const Authority& certificate) const { return ask(certificate).reason; }
+};
+
+}  // namespace
+
+TEST_CASE("a certificate is good by its issuer's list and revoked by its serial number", "[crl]") {
+    World world;
+    ListTerms terms;
+    terms.revoked = {&world.second};
+    terms.reason = 1;
+    world.add(make_list(world.root, terms));
+    const auto good = world.ask(world.edge);
+    CHECK(good.standing == RevocationStanding::good);
+    CHECK(good.valid_until > world.terms.at);
+    const auto revoked = world.ask(world.second);
+    CHECK(revoked.standing == RevocationStanding::revoked);
+    CHECK(revoked.reason == "revoked");
+    CHECK(revoked.sentence.find("keyCompromise") != std::string::npos);
+    CHECK(revoked.sentence.find(url) != std::string::npos);
+}
+
+TEST_CASE("a certificate on hold is told apart, and hold never hides a revocation", "[crl]") {
+    World world;
+    ListTerms hold;
+    hold.revoked = {&world.edge};
+    hold.reason = 6;
+    world.add(make_list(world.root, hold));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::on_hold);
+    hold.reason = 1;
+    world.add(make_list(world.root, hold));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::revoked);
+    std::swap(world.lists[0], world.lists[1]);
+    CHECK(world.ask(world.edge).standing == RevocationStanding::revoked);
+}
+
+TEST_CASE("no list at all is unreachable, never good", "[crl]") {
+    World world;
+    CHECK(world.ask(world.edge).standing == RevocationStanding::unknown);
+    CHECK(world.token(world.edge) == "crl-unreachable");
+}
+
+TEST_CASE("a list by another key of the same name is not believed", "[crl]") {
+    World world;
+    world.add(make_list(world.other, {}));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::unusable);
+    CHECK(world.token(world.edge) == "crl-unverifiable");
+    world.add(make_list(world.root, {}));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::good);
+}
+
+TEST_CASE("an issuer that may not sign lists does not", "[crl]") {
+    World world;
+    auto terms = ca("Root");
+    terms.key_usage = GNUTLS_KEY_KEY_CERT_SIGN;
+    const Authority no_signer(terms);
+    const Authority edge(leaf(), &no_signer);
+    world.add(make_list(no_signer, {}));
+    const auto subject = *x509::Certificate::read(edge.der()), issuer = *x509::Certificate::read(no_signer.der());
+    CHECK(decide(subject, issuer, world.lists, world.terms).reason == "crl-unverifiable");
+}
+
+TEST_CASE("a list that has ended is stale, five minutes of skew and the grace apart", "[crl]") {
+    World world;
+    ListTerms terms;
+    terms.begins = std::chrono::minutes(-600);
+    terms.ends = std::chrono::minutes(-10);
+    world.add(make_list(world.root, terms));
+    CHECK(world.token(world.edge) == "crl-stale");
+    world.terms.grace = std::chrono::minutes(20);
+    CHECK(world.ask(world.edge).standing == RevocationStanding::good);
+    World skewed;
+    terms.ends = std::chrono::minutes(-3);
+    skewed.add(make_list(skewed.root, terms));
+    CHECK(skewed.ask(skewed.edge).standing == RevocationStanding::good);
+    World early;
+    terms.begins = std::chrono::minutes(30);
+    terms.ends = std::chrono::minutes(600);
+    early.add(make_list(early.root, terms));
+    CHECK(early.token(early.edge) == "crl-stale");
+}
+
+TEST_CASE("a serial on a list that has ended stays revoked", "[crl]") {
+    World world;
+    ListTerms terms;
+    terms.begins = std::chrono::minutes(-600);
+    terms.ends = std::chrono::minutes(-60);
+    terms.revoked = {&world.edge};
+    world.add(make_list(world.root, terms));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::revoked);
+}
+
+TEST_CASE("a partition counts only for the distribution point that it is for", "[crl]") {
+    World world;
+    ListTerms terms;
+    terms.point = "http://crl.example.com/other.crl";
+    world.add(make_list(world.root, terms));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::unknown);
+    terms.point = url;
+    world.add(make_list(world.root, terms));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::good);
+}
+
+TEST_CASE("a list for CAs says nothing of a leaf, one for users does", "[crl]") {
+    World world;
+    ListTerms terms;
+    terms.only_ca = true;
+    world.add(make_list(world.root, terms));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::unknown);
+    terms.only_ca = false;
+    terms.only_user = true;
+    world.add(make_list(world.root, terms));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::good);
+}
+
+TEST_CASE("an unknown critical extension makes a list unusable, a delta alone says nothing", "[crl]") {
+    World world;
+    ListTerms terms;
+    terms.odd_critical = true;
+    world.add(make_list(world.root, terms));
+    CHECK(world.token(world.edge) == "crl-unverifiable");
+    World delta;
+    terms.odd_critical = false;
+    terms.delta = true;
+    delta.add(make_list(delta.root, terms));
+    CHECK(delta.token(delta.edge) == "crl-unreachable");
+}
+
+TEST_CASE("a certificate without a list is what the policy says, and short-lived ones are told apart", "[crl]") {
+    World world;
+    const Authority silent(leaf({}), &world.root);
+    auto brief = leaf({});
+    brief.begins = std::chrono::hours(-1);
+    brief.ends = std::chrono::hours(6 * 24);
+    const Authority short_one(brief, &world.root);
+    CHECK(world.token(silent) == "no-crl-source");
+    CHECK(world.ask(short_one).standing == RevocationStanding::short_lived);
+    world.terms.source = RevocationSource::always;
+    CHECK(world.ask(short_one).standing == RevocationStanding::no_source);
+    world.terms.source = RevocationSource::if_present;
+    CHECK(world.ask(silent).standing == RevocationStanding::not_checked);
+    // A list found by the issuer's name alone counts, for good and for bad.
+    ListTerms terms;
+    terms.revoked = {&short_one};
+    world.add(make_list(world.root, terms));
+    CHECK(world.ask(silent).standing == RevocationStanding::good);
+    CHECK(world.ask(short_one).standing == RevocationStanding::revoked);
+}
