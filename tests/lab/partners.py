@@ -95,16 +95,19 @@ class World:
     def __init__(self, build, folder):
         self.build = os.path.abspath(build)
         self.folder, self.port = folder, free_port(CONTOSO[1], WOODGROVE[1])
+        self.authorities()
+        self.dns = NameServer(folder, {'mail1.' + d: a for d, a in (CONTOSO, WOODGROVE)},
+                              {d: 'mail1.' + d for d, _ in (CONTOSO, WOODGROVE)}).start()
+        self.contoso = self.edge(CONTOSO, WOODGROVE, self.contoso_leaf)
+        self.woodgrove = self.edge(WOODGROVE, CONTOSO, self.woodgrove_leaf)
+
+    def authorities(self):
         self.root = pki.Authority(folder, 'root', 'Third Party')
         self.foreign = pki.Authority(folder, 'foreign', 'Foreign')
         self.contoso_ca = pki.Authority(folder, 'contoso-ca', 'Contoso', self.root)
         self.woodgrove_ca = pki.Authority(folder, 'woodgrove-ca', 'Woodgrove Bank', self.root)
         self.contoso_leaf = self.contoso_ca.leaf('mail1', ['mail1.contoso.com'])
         self.woodgrove_leaf = self.woodgrove_ca.leaf('mail1', ['mail1.woodgrovebank.com'])
-        self.dns = NameServer(folder, {'mail1.' + d: a for d, a in (CONTOSO, WOODGROVE)},
-                              {d: 'mail1.' + d for d, _ in (CONTOSO, WOODGROVE)}).start()
-        self.contoso = self.edge(CONTOSO, WOODGROVE, self.contoso_leaf)
-        self.woodgrove = self.edge(WOODGROVE, CONTOSO, self.woodgrove_leaf)
 
     def text(self, own, other, leaf, **more):
         folder = f'{self.folder}/{own[0]}'
