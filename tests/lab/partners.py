@@ -102,6 +102,7 @@ class World:
         self.woodgrove = self.edge(WOODGROVE, CONTOSO, self.woodgrove_leaf)
 
     def authorities(self):
+        folder = self.folder
         self.root = pki.Authority(folder, 'root', 'Third Party')
         self.foreign = pki.Authority(folder, 'foreign', 'Foreign')
         self.contoso_ca = pki.Authority(folder, 'contoso-ca', 'Contoso', self.root)
