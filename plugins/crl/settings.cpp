@@ -1,35 +1,12 @@
-#include <charconv>
 #include <crl/settings.hpp>
 #include <filesystem>
+#include <postern/units.hpp>
 
 namespace postern::crl {
 namespace {
 
-// A whole number with one of the units behind it, in the smallest unit.
-struct Unit {
-    std::string_view name;
-    std::uint64_t factor;
-};
-
-std::optional<std::uint64_t> with_unit(std::string_view text, std::initializer_list<Unit> units) {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end == text.data()) return std::nullopt;
-    const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-    for (const auto& one : units)
-        if (one.name == unit && number <= (std::uint64_t{1} << 40) / one.factor) return number * one.factor;
-    return std::nullopt;
-}
-
-std::optional<std::uint64_t> duration(std::string_view text) {
-    return with_unit(text, {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}});
-}
-std::optional<std::uint64_t> size(std::string_view text) {
-    return with_unit(text, {{"", 1}, {"K", 1u << 10}, {"M", 1u << 20}, {"G", 1u << 30}});
-}
-
 std::optional<std::uint16_t> port(std::string_view text) {
-    const auto number = with_unit(text, {{"", 1}});
+    const auto number = parse_with_unit(text, {{"", 1}});
     if (!number || *number == 0 || *number > 65535) return std::nullopt;
     return static_cast<std::uint16_t>(*number);
 }
@@ -67,10 +44,10 @@ Settings read(const SettingsNode& node) {
     for (const auto& one : node.list("crl_ports"))
         if (const auto number = port(one)) settings.ports.push_back(*number);
     settings.allow_private = node.text("allow_private", "no") == "yes";
-    if (const auto time = duration(node.text("timeout", "15s"))) settings.timeout = Milliseconds(*time);
-    if (const auto time = duration(node.text("backoff", "30s"))) settings.backoff = Milliseconds(*time);
+    if (const auto time = parse_duration(node.text("timeout", "15s"))) settings.timeout = *time;
+    if (const auto time = parse_duration(node.text("backoff", "30s"))) settings.backoff = *time;
     settings.files = node.list("files");
-    if (const auto octets = size(node.text("cache_size", "256M"))) settings.cache_size = *octets;
+    if (const auto octets = parse_size(node.text("cache_size", "256M"))) settings.cache_size = *octets;
     return settings;
 }
 
