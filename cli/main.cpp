@@ -1,22 +1,24 @@
-// `postern`: what an administrator types. Reads the configuration where a verb needs it, asks the daemon where it must.
-#include <app/control.hpp>
+// `postern`: what an administrator types. Reads the configuration where a verb needs it, asks the daemon where it must;
+// what plugins bring is in verbs.hpp.
 #include <app/generations.hpp>
 #include <app/log_sink.hpp>
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include "verbs.hpp"
+
 using namespace postern;
+using cli::print;
 
 namespace {
 
 constexpr const char* usage =
     "usage: postern [-c FILE] COMMAND\n"
-    "  config check [FILE]   every fault of a configuration; exit 78 with one\n"
-    "  status [--json]       generation, counters, alarms; exit 1 with an alarm\n"
-    "and what the plugins bring: crl, proxy, log ...\n";
-
-void print(const std::string& text, std::FILE* to) { std::fwrite(text.data(), 1, text.size(), to); }
+    "  config check [FILE]\n"
+    "      every fault of a configuration; exit 78 with one\n"
+    "  status [--json]\n"
+    "      generation, counters, alarms; exit 1 with an alarm\n";
 
 int config_check(const std::string& file) {
     auto log = app::make_stderr_log(false);
@@ -33,22 +35,6 @@ int config_check(const std::string& file) {
     return 0;
 }
 
-int ask(const std::string& file, const std::vector<std::string>& words) {
-    const auto loaded = config::load(file);
-    if (!loaded.settings) {
-        print(file + ": has faults; see postern config check " + file + "\n", stderr);
-        return 78;
-    }
-    const auto result = app::ask_daemon(loaded.settings->control_socket, words);
-    if (!result) {
-        print(result.failure.text + "; is posternd running?\n", stderr);
-        return 69;
-    }
-    print(result->out, stdout);
-    print(result->err, stderr);
-    return result->status;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -59,10 +45,10 @@ int main(int argc, char** argv) {
         words.erase(words.begin(), words.begin() + 2);
     }
     if (words.empty() || words[0] == "--help") {
-        print(usage, words.empty() ? stderr : stdout);
+        print(usage + cli::verb_help(file), words.empty() ? stderr : stdout);
         return words.empty() ? 2 : 0;
     }
     if (words.size() >= 2 && words[0] == "config" && words[1] == "check")
         return config_check(words.size() > 2 ? words[2] : file);
-    return ask(file, words);
+    return cli::run_verb(file, words);
 }

@@ -13,7 +13,6 @@ namespace postern::logging {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr unsigned most_files_a_day = 100000;
 
 std::string day_of(Time now) {
     auto text = utc(now).substr(0, 10);
@@ -63,23 +62,26 @@ void LogFile::close() {
     file_ = -1;
 }
 
-std::string LogFile::open(Time now) {
+std::string LogFile::open(Time now, std::size_t wanted) {
     close();
     std::error_code error;
     fs::create_directories(folder(), error);
     if (error) return folder() + ": " + error.message();
     day_ = day_of(now);
-    for (unsigned number = 1; number < most_files_a_day; ++number) {
+    // On from the day's last file: those before it may be gone already.
+    auto number = 1ul;
+    for (const auto& file : log_files(folder()))
+        if (const auto [name, one] = place_of(file); name == prefix_ + day_) number = std::max(number, one);
+    for (;; ++number) {
         path_ = folder() + "/" + prefix_ + day_ + "-" + std::to_string(number) + ".LOG";
         file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (file_ < 0) return path_ + ": " + std::strerror(errno);
         struct stat status {};
         ::fstat(file_, &status);
         size_ = whole_lines(file_, static_cast<std::uint64_t>(status.st_size));
-        if (size_ < settings_.max_size) break;
+        if (size_ == 0 || size_ + wanted <= settings_.max_size) break;
         close();
     }
-    if (file_ < 0) return folder() + ": too many files of one day";
     remove_old(now);
     if (size_ > 0) return {};
     const auto type = kind_ == "send" ? "Send" : "Receive";
@@ -106,7 +108,7 @@ std::string LogFile::write(std::string_view octets) {
 
 std::string LogFile::append(std::string_view lines, Time now) {
     if (file_ < 0 || day_ != day_of(now) || size_ + lines.size() > settings_.max_size)
-        if (auto problem = open(now); !problem.empty()) {
+        if (auto problem = open(now, lines.size()); !problem.empty()) {
             close();
             return problem;
         }

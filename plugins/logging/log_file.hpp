@@ -20,7 +20,7 @@ public:
     void close();
 
 private:
-    std::string open(Time now);
+    std::string open(Time now, std::size_t wanted);
     std::string write(std::string_view octets);
     void remove_old(Time now) const;
     std::string folder() const { return settings_.folder + "/" + kind_; }
