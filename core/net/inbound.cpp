@@ -214,7 +214,7 @@ awaitable<void> Inbound::run() {
                 break;
             case ServerDo::commit:
                 in_data_ = false;
-                co_await message_.commit(facts_, policy_.transaction(), *machine_);
+                co_await message_.commit(facts_, policy_, *machine_);
                 break;
             case ServerDo::close:
                 co_await flush();

@@ -69,8 +69,9 @@ void InboundMessage::body(smtp::ServerSession& machine) {
     if (store(machine.body(), machine)) machine.body_stored();
 }
 
-queue::QueuedMessage InboundMessage::envelope(const SessionFacts& session, const TransactionPolicy& policy,
-                                              const smtp::Transaction& transaction) const {
+queue::QueuedMessage InboundMessage::envelope(const SessionFacts& session, const InboundPolicy& policy,
+                                              const smtp::ServerSession& machine) const {
+    const auto& transaction = machine.transaction();
     queue::QueuedMessage message;
     message.id = id_;
     message.received = std::chrono::system_clock::now();
@@ -79,7 +80,7 @@ queue::QueuedMessage InboundMessage::envelope(const SessionFacts& session, const
     message.session = session.id;
     message.size = size_;
     message.eight_bit = eight_bit_;
-    message.domain_secured = policy.outcome.domain_secured;
+    message.domain_secured = policy.transaction().outcome.domain_secured;
     const auto& settings = *session.generation->settings;
     for (const auto& path : transaction.recipients) {
         queue::QueuedRecipient recipient;
@@ -87,22 +88,20 @@ queue::QueuedMessage InboundMessage::envelope(const SessionFacts& session, const
         const auto own = settings.accepted_domains.empty() ? settings.fqdn : settings.accepted_domains.begin()->first;
         recipient.domain = path.domain.empty() ? own : path.domain;
         recipient.address = path.local_part + "@" + recipient.domain;
-        const auto entry = settings.send_list.entry_for(recipient.domain);
-        if (!settings.accepted_domains.contains(recipient.domain))
-            recipient.requirement = policy::to_text(floor_for(settings, entry));
+        recipient.requirement = policy.outbound_requirement(session, machine, recipient.domain);
         recipient.next_attempt = message.received;
         message.recipients.push_back(std::move(recipient));
     }
     return message;
 }
 
-awaitable<void> InboundMessage::commit(const SessionFacts& session, const TransactionPolicy& policy,
+awaitable<void> InboundMessage::commit(const SessionFacts& session, const InboundPolicy& policy,
                                        smtp::ServerSession& machine) {
     if (!incoming_) {
         machine.committed(storage_reply(services_.spool.health()));
         co_return;
     }
-    auto message = envelope(session, policy, machine.transaction());
+    auto message = envelope(session, policy, machine);
     auto incoming = std::move(incoming_);
     auto work = [&queue = services_.queue, raw = incoming.get(), &message] { return queue.submit(*raw, message); };
     auto submitted = co_await off_loop(services_.pool, std::move(work));
@@ -112,8 +111,9 @@ awaitable<void> InboundMessage::commit(const SessionFacts& session, const Transa
         co_return;
     }
     services_.counters.add("postern_messages_received_total", label("connector", session.connector->name));
-    if (policy.outcome.domain_secured)
-        services_.counters.add("postern_domain_secured_messages_received_total", label("domain", policy.entry));
+    if (policy.transaction().outcome.domain_secured)
+        services_.counters.add("postern_domain_secured_messages_received_total",
+                               label("domain", policy.transaction().entry));
     const mail::Reply queued{250, "2.6.0", "Queued mail for delivery as " + id_};
     machine.committed(queued);
 }

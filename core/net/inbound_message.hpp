@@ -13,13 +13,13 @@ public:
     // Each answers the machine by itself: stored, failed or committed.
     void header(const SessionFacts& session, const TransactionPolicy& policy, smtp::ServerSession& machine);
     void body(smtp::ServerSession& machine);
-    awaitable<void> commit(const SessionFacts& session, const TransactionPolicy& policy, smtp::ServerSession& machine);
+    awaitable<void> commit(const SessionFacts& session, const InboundPolicy& policy, smtp::ServerSession& machine);
     void discard();
 
 private:
     bool store(std::string_view octets, smtp::ServerSession& machine);
-    queue::QueuedMessage envelope(const SessionFacts& session, const TransactionPolicy& policy,
-                                  const smtp::Transaction& transaction) const;
+    queue::QueuedMessage envelope(const SessionFacts& session, const InboundPolicy& policy,
+                                  const smtp::ServerSession& machine) const;
 
     Services& services_;
     std::unique_ptr<queue::Incoming> incoming_;

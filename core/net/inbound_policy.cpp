@@ -183,6 +183,24 @@ awaitable<Verdict> InboundPolicy::mail(const SessionFacts& session, const smtp::
     co_return verdict_on(session, domain);
 }
 
+std::string InboundPolicy::outbound_requirement(const SessionFacts& session, const smtp::ServerSession& machine,
+                                                std::string_view domain) const {
+    const auto& settings = *session.generation->settings;
+    if (settings.accepted_domains.contains(domain)) return {};
+    const auto entry = settings.send_list.entry_for(domain);
+    auto requirement = floor_for(settings, entry);
+    if (worker_.scripts) {
+        const SessionView session_view(session, machine.helo());
+        const EnvelopeView envelope_view(machine.transaction());
+        const Question question{Event::outbound_requirement, &session_view, &envelope_view, entry, domain};
+        const auto answer = worker_.scripts->decide(question);
+        if (answer.decision.demand) requirement.demand = policy::strictest(requirement.demand, *answer.decision.demand);
+        const bool replaced = requirement.partner.enforcement_script && answer.partner_spoke && answer.decision.demand;
+        requirement.floor_replaced = replaced && !answer.failed && !answer.partner_failed;
+    }
+    return policy::to_text(requirement);
+}
+
 static bool knows(const config::AcceptedDomain& domain, const std::string& local_part) {
     if (domain.recipients == config::RecipientsFrom::any) return true;
     std::string lower = local_part;

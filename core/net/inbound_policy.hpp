@@ -37,6 +37,10 @@ public:
     awaitable<Verdict> mail(const SessionFacts& session, const smtp::ServerSession& machine);
     // unknown: the recipient's domain is ours and nobody there is called so.
     Verdict recipient(const SessionFacts& session, const mail::Path& path, bool& unknown) const;
+    // What mail for `domain` demands now, to be stored with the recipient (policy::to_text). A script that fails here
+    // is asked again at each attempt.
+    std::string outbound_requirement(const SessionFacts& session, const smtp::ServerSession& machine,
+                                     std::string_view domain) const;
     const TransactionPolicy& transaction() const { return transaction_; }
     // For MAIL FROM:<>: the one listed entry that the verified certificate speaks for, if it is exactly one.
     void forget() { transaction_ = {}; }

@@ -16,10 +16,10 @@ queue::Destination route(const Generation& generation, const queue::QueuedRecipi
     }
     const auto* connector = settings.send_connector_for(recipient.domain);
     // Lists changed since it was queued may demand more; they never take away what was promised.
-    const auto entry = settings.send_list.entry_for(recipient.domain);
-    auto demanded = policy::to_text(floor_for(settings, entry));
-    if (demanded.empty()) demanded = recipient.requirement;
-    return {std::string(smtp_route) + (connector ? connector->name : ""), recipient.domain, demanded};
+    auto requirement = floor_for(settings, settings.send_list.entry_for(recipient.domain));
+    requirement.demand = policy::demand_of(recipient.requirement);
+    return {std::string(smtp_route) + (connector ? connector->name : ""), recipient.domain,
+            policy::to_text(requirement)};
 }
 
 awaitable<void> settle(Services& services, queue::Batch batch, std::vector<smtp::RecipientOutcome> outcomes,

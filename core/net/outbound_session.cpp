@@ -31,8 +31,7 @@ void OutboundDelivery::fail(std::string token, std::string status, std::string t
 awaitable<void> OutboundDelivery::require() {
     requirement_ = floor_for(*generation_->settings, entry_);
     // What was promised when the message was queued still holds, whatever the lists say now.
-    if (destination_.requirement.starts_with("mutual")) requirement_.demand.mutual = true;
-    if (destination_.requirement.starts_with("tls")) requirement_.demand.tls = true;
+    requirement_.demand = policy::demand_of(destination_.requirement);
     if (connector_->tls_domain) {
         requirement_.demand.mutual = true;
         if (entry_.empty()) requirement_.partner.mutual_outbound = false;  // it proves its name; we need not prove ours

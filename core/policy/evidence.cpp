@@ -166,15 +166,54 @@ Demand strictest(const Demand& a, const Demand& b) {
     return both;
 }
 
+static std::string without_semicolons(std::string_view text) {
+    std::string clean;
+    for (const char c : text) {
+        if (c == '%' || c == ';') clean += c == '%' ? "%25" : "%3b";
+        else clean += c;
+    }
+    return clean;
+}
+
+static std::string with_semicolons(std::string_view text) {
+    std::string plain;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto escape = text.substr(i, 3);
+        if (escape == "%25" || escape == "%3b") {
+            plain += escape == "%25" ? '%' : ';';
+            i += 2;
+        } else {
+            plain += text[i];
+        }
+    }
+    return plain;
+}
+
 std::string to_text(const Requirement& requirement) {
     std::string text;
     if (requirement.needs_mutual()) text = "mutual";
     else if (requirement.needs_tls()) text = "tls";
     if (requirement.demand.minimum == TlsVersion::tls13) text += ";tls1.3";
-    for (const auto& issuer : requirement.demand.issuers) text += ";issuer=" + issuer;
-    for (const auto& name : requirement.demand.names) text += ";name=" + name;
+    for (const auto& issuer : requirement.demand.issuers) text += ";issuer=" + without_semicolons(issuer);
+    for (const auto& name : requirement.demand.names) text += ";name=" + without_semicolons(name);
     if (requirement.demand.purpose == Purpose::client) text += ";client";
     return text;
+}
+
+Demand demand_of(std::string_view text) {
+    Demand demand;
+    while (!text.empty()) {
+        const auto end = text.find(';');
+        const auto word = text.substr(0, end);
+        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+        if (word == "tls") demand.tls = true;
+        else if (word == "tls1.3") demand.minimum = TlsVersion::tls13;
+        else if (word.starts_with("issuer=")) demand.issuers.push_back(with_semicolons(word.substr(7)));
+        else if (word.starts_with("name=")) demand.names.push_back(with_semicolons(word.substr(5)));
+        else if (word == "client") demand.purpose = Purpose::client;
+        else demand.mutual = true;
+    }
+    return demand;
 }
 
 Outcome weigh(const Requirement& requirement, const Evidence& evidence, Time now) {

@@ -28,6 +28,8 @@ Demand strictest(const Demand& a, const Demand& b);
 
 // "mutual;min=TLS1.3;..." : what the queue stores with a recipient, and what connections are shared by.
 std::string to_text(const Requirement& requirement);
+// What such a text demands; of nonsense mutual TLS, since what was promised is not lowered by what cannot be read.
+Demand demand_of(std::string_view text);
 
 struct Evidence {
     bool outbound = false;

@@ -138,3 +138,26 @@ TEST_CASE("reply class and enhanced class agree, and a partner's softer reply is
     CHECK(softer.code == 454);
     CHECK(softer.enhanced == "4.7.1");
 }
+
+TEST_CASE("a stored requirement is read back as it was demanded", "[evidence]") {
+    Requirement requirement;
+    requirement.demand.mutual = true;
+    requirement.demand.minimum = TlsVersion::tls13;
+    requirement.demand.issuers = {"CN=A; B, O=100%3b", "O=Other"};
+    requirement.demand.names = {"mail1.woodgrovebank.com"};
+    requirement.demand.purpose = Purpose::client;
+    const auto text = to_text(requirement);
+    const auto demand = demand_of(text);
+    CHECK(demand.mutual);
+    CHECK(demand.minimum == TlsVersion::tls13);
+    CHECK(demand.issuers == requirement.demand.issuers);
+    CHECK(demand.names == requirement.demand.names);
+    CHECK(demand.purpose == Purpose::client);
+    Requirement again;
+    again.demand = demand;
+    CHECK(to_text(again) == text);
+    CHECK_FALSE(demand_of("").mutual);
+    CHECK(demand_of("tls").tls);
+    CHECK_FALSE(demand_of("tls").mutual);
+    CHECK(demand_of("from-a-later-version").mutual);
+}
