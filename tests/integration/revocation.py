@@ -55,10 +55,8 @@ class Revoking(World):
 
     def edge(self, own, other, leaf, **more):
         edge = super().edge(own, other, leaf, **more)
-        folder = f'{edge.folder}/state/proxy-winhttp'
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        with open(folder + '/proxy.info', 'w', encoding='ascii') as file:
-            file.write(f'proxy "127.0.0.1:{self.proxy.port}"\n')
+        done = edge.postern('proxy', 'set', f'127.0.0.1:{self.proxy.port}')  # needs no daemon
+        check('proxy set', done.stdout + done.stderr, 'In force at the next fetch.')
         return edge
 
 
