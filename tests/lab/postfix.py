@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 
-from .process import Failed, Process, write
+from .process import Failed, Process, wait_until, write
 
 # Users and groups that every Debian has; Postfix insists on two different ones of its own.
 OWNER, DROP = 'news', 'uucp'
@@ -96,8 +96,7 @@ class Postfix:
             'queue_directory': folder + '/queue', 'data_directory': folder + '/data',
             'command_directory': self.tree + '/usr/sbin', 'daemon_directory': self.tree + '/usr/lib/postfix/sbin',
             'shlib_directory': self.tree + '/usr/lib/postfix', 'maillog_file': '/dev/stdout',
-            'import_environment': '$import_environment_default LD_LIBRARY_PATH'.replace(
-                '$import_environment_default', 'MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE POSTLOG_HOSTNAME'),
+            'import_environment': 'MAIL_CONFIG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE POSTLOG_HOSTNAME LD_LIBRARY_PATH',
             'alias_maps': '', 'alias_database': '', 'local_recipient_maps': '', 'inet_protocols': 'ipv4',
             'mynetworks': '127.0.0.0/8', 'smtpd_peername_lookup': 'no', 'biff': 'no', 'mydestination': '',
             'smtpd_relay_restrictions': 'permit_mynetworks, reject', **settings}
@@ -130,5 +129,14 @@ class Postfix:
 
     def mailbox(self, address):
         local, domain = address.split('@')
-        return [open(file, encoding='utf-8', errors='replace').read()
-                for file in glob.glob(f'{self.folder}/mail/{domain}/{local}/new/*')]
+        texts = []
+        for name in glob.glob(f'{self.folder}/mail/{domain}/{local}/new/*'):
+            with open(name, encoding='utf-8', errors='replace') as file:
+                texts.append(file.read())
+        return texts
+
+    def arrived(self, address, subject, seconds=30):
+        """Waits for the message with that subject."""
+        def found():
+            return next((text for text in self.mailbox(address) if f'\nSubject: {subject}\n' in text), None)
+        return wait_until(found, f'"{subject}" in the mailbox of {address}', seconds)
