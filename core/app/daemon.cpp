@@ -4,6 +4,7 @@
 #include <app/generations.hpp>
 #include <app/listeners.hpp>
 #include <app/log_sink.hpp>
+#include <app/privileges.hpp>
 #include <app/status.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -97,8 +98,14 @@ bool Daemon::first_generation() {
         report(early.problems, "start-failed");
         return false;
     }
+    const auto& settings = *early.settings;
+    const auto socket_folder = std::filesystem::path(settings.control_socket).parent_path().string();
+    if (auto became = become(settings.user, {settings.spool, settings.state, socket_folder}); !became) {
+        log_.error("start-failed", became.error().text);
+        return false;
+    }
     auto parts = host_parts();
-    parts.state_folder = early.settings->state;
+    parts.state_folder = settings.state;
     plugins_ = std::make_unique<plugins::PluginSet>(std::move(parts));
     auto built = build(options_.config_file, next_number_++, *plugins_);
     report(built.problems, "start-failed");

@@ -13,6 +13,7 @@ constexpr Key table[] = {
     {"", "state", path, "/var/lib/postern", "Folder in which plugins keep what survives a restart."},
     {"", "control_socket", path, "/run/postern/control", "Unix socket on which `postern` reaches the daemon."},
     {"", "postmaster_notify", text, "", "Address that hears of alarms."},
+    {"", "user", text, "", "Whom to become after the start as root; nobody else may read keys, spool and state then."},
     {"", "authserv_id", text, "", "Name in our Authentication-Results; the fqdn where it is left out."},
     {"", "workers", number, "0", "Event loops; 0 = one a core."},
     {"", "drain_time", duration, "30s", "How long SIGTERM waits for open sessions."},

@@ -104,6 +104,7 @@ void Loader::walk(const SettingsNode& top) {
     text(top, "state", settings_.state);
     text(top, "control_socket", settings_.control_socket);
     text(top, "postmaster_notify", settings_.postmaster_notify);
+    text(top, "user", settings_.user);
     text(top, "authserv_id", settings_.authserv_id);
     text(top, "plugin_folder", settings_.plugin_folder);
     take(top, "workers", settings_.workers, parse_number, "a number");
