@@ -1,15 +1,12 @@
-// `postern`: what an administrator types. Reads the configuration where a verb needs it, asks the daemon where it must;
-// what plugins bring is in verbs.hpp.
+// `postern`: what an administrator types. Commands of its own are here; all others come with the plugins
+// (plugin_commands.hpp). Needs neither configuration (place.hpp) nor daemon where the command needs none.
 #include <app/generations.hpp>
 #include <app/log_sink.hpp>
-#include <cstdio>
-#include <string>
-#include <vector>
-
-#include "verbs.hpp"
+#include <cli/plugin_commands.hpp>
+#include <cli/terminal.hpp>
 
 using namespace postern;
-using cli::print;
+using namespace postern::cli;
 
 namespace {
 
@@ -18,10 +15,12 @@ constexpr const char* usage =
     "  config check [FILE]\n"
     "      every fault of a configuration; exit 78 with one\n"
     "  status [--json]\n"
-    "      generation, counters, alarms; exit 1 with an alarm\n";
+    "      generation, counters, alarms; exit 1 with an alarm\n"
+    "  help\n"
+    "      this, with the commands that the plugins bring\n";
 
 int config_check(const std::string& file) {
-    auto log = app::make_stderr_log(false);
+    auto log = app::make_stderr_log(Severity::warning);
     Counters counters;
     plugins::HostParts parts;
     parts.log = log.get();
@@ -29,26 +28,49 @@ int config_check(const std::string& file) {
     plugins::PluginSet plugins(std::move(parts));
     const auto built = app::build(file, 0, plugins);
     for (const auto& problem : built.problems)
-        print(config::to_text(problem) + (problem.warning ? " (warning)" : "") + "\n", stdout);
-    if (!built.generation) return 78;
-    print(file + ": good\n", stdout);
+        print(config::to_text(problem) + (problem.warning ? " (warning)" : "") + "\n");
+    if (!built.generation) return exit_configuration;
+    print(file + ": good\n");
     return 0;
+}
+
+int help(const Place& place) {
+    print(usage);
+    if (place.usable) print(PluginCommands(place).help());
+    else print("(" + place.file + " has faults, so its plugins are not loaded; see postern config check)\n");
+    return 0;
+}
+
+int run(const std::optional<std::string>& file, const std::vector<std::string>& words) {
+    const auto& first = words.front();
+    const bool config = first == "config" && words.size() >= 2 && words[1] == "check";
+    if (config && words.size() > 3) return print("usage: postern config check [FILE]\n", stderr), exit_usage;
+    if (config) return config_check(words.size() == 3 ? words[2] : file.value_or(default_file));
+    const auto place = find_place(file);
+    if (first == "--help" || first == "-h" || first == "help") return help(place);
+    if (!place.usable) {
+        for (const auto& problem : place.problems) print(config::to_text(problem) + "\n", stderr);
+        print("postern: " + place.file + " has faults; see postern config check " + place.file + "\n", stderr);
+        return exit_configuration;
+    }
+    if (first == "status") return ask_daemon(place, words);
+    return PluginCommands(place).run(words);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::string file = "/etc/postern/postern.conf";
+    std::optional<std::string> file;
     std::vector<std::string> words(argv + 1, argv + argc);
-    if (words.size() >= 2 && words[0] == "-c") {
+    while (!words.empty() && (words[0] == "-c" || words[0] == "--config")) {
+        if (words.size() < 2) return print("postern: -c wants a file\n", stderr), exit_usage;
         file = words[1];
         words.erase(words.begin(), words.begin() + 2);
     }
-    if (words.empty() || words[0] == "--help") {
-        print(usage + cli::verb_help(file), words.empty() ? stderr : stdout);
-        return words.empty() ? 2 : 0;
+    if (words.empty()) {
+        print(usage, stderr);
+        print("and what the plugins bring: see postern help\n", stderr);
+        return exit_usage;
     }
-    if (words.size() >= 2 && words[0] == "config" && words[1] == "check")
-        return config_check(words.size() > 2 ? words[2] : file);
-    return cli::run_verb(file, words);
+    return run(file, words);
 }

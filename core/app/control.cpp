@@ -94,7 +94,10 @@ Outcome<VerbResult> ask_daemon(const std::string& path, const std::vector<std::s
     local::socket socket(loop);
     net::error_code error;
     socket.connect(local::endpoint(path), error);
-    if (error) return Failure{"control-failed", "no daemon answers on " + path + ": " + error.message()};
+    if (error == asio::error::connection_refused ||
+        error == net::error_code(ENOENT, asio::error::get_system_category()))
+        return Failure{"no-daemon", "no daemon answers on " + path + "; is posternd running?"};
+    if (error) return Failure{"control-failed", "cannot ask the daemon on " + path + ": " + error.message()};
     json::array request;
     for (const auto& word : words) request.emplace_back(word);
     asio::write(socket, asio::buffer(json::serialize(request) + "\n"), error);

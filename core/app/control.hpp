@@ -27,7 +27,7 @@ private:
     std::shared_ptr<State> state_;
 };
 
-// The client's half; blocks. Failure: no daemon answers there.
+// The client's half; blocks. Failure `no-daemon`: nobody listens there; `control-failed`: it may have been done or not.
 Outcome<VerbResult> ask_daemon(const std::string& path, const std::vector<std::string>& words);
 
 }  // namespace postern::app

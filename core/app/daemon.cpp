@@ -6,6 +6,7 @@
 #include <app/log_sink.hpp>
 #include <app/privileges.hpp>
 #include <app/status.hpp>
+#include <app/verbs.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
@@ -257,18 +258,14 @@ net::awaitable<void> Daemon::drain() {
 
 net::awaitable<VerbResult> Daemon::answer(std::vector<std::string> words) {
     if (words.front() == "status") co_return status_text(*generation_, alarms_, counters_, *plugins_, words);
-    for (const auto& named : plugins_->verbs())
-        for (const auto& verb : named.verbs->verbs()) {
-            std::string joined;
-            for (std::size_t i = 0; i < words.size() && joined.size() < verb.words.size(); ++i)
-                joined += (i ? " " : "") + words[i];
-            if (joined != verb.words || verb.runs == VerbRuns::here) continue;
-            auto pending = named.verbs->run(words);
-            auto result = co_await net::answer_of(std::move(pending), std::chrono::minutes(2), "control-failed");
-            if (result) co_return *result;
-            VerbResult failed{75, {}, result.failure.text + "\n"};
-            co_return failed;
-        }
+    const auto known = known_verbs(*plugins_);
+    if (const auto* verb = find_verb(known, words); verb && verb->spec.runs != VerbRuns::here) {
+        auto pending = verb->from.verbs->run(words);
+        auto result = co_await net::answer_of(std::move(pending), std::chrono::minutes(2), "control-failed");
+        if (result) co_return *result;
+        VerbResult failed{75, {}, result.failure.text + "\n"};
+        co_return failed;
+    }
     VerbResult unknown{2, {}, "the daemon knows no such command: " + words.front() + "\n"};
     co_return unknown;
 }
@@ -313,7 +310,7 @@ int Daemon::run() {
 }  // namespace
 
 int run_daemon(const DaemonOptions& options) {
-    auto log = make_stderr_log(options.verbose);
+    auto log = make_stderr_log(options.verbose ? Severity::debug : Severity::info);
     // What the parts hold is freed by the process's end: sessions cut off by a second SIGTERM still refer to it.
     auto* daemon = new Daemon(options, *log);
     const int status = daemon->run();

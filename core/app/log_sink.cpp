@@ -9,9 +9,9 @@ namespace {
 
 class StderrLog : public Log {
 public:
-    explicit StderrLog(bool verbose) : logger_("postern", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    explicit StderrLog(Severity least) : logger_("postern", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
         logger_.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-        logger_.set_level(verbose ? spdlog::level::debug : spdlog::level::info);
+        logger_.set_level(level(least));
         logger_.flush_on(spdlog::level::trace);
     }
     void write(Severity severity, std::string_view id, std::string_view text) override {
@@ -37,6 +37,6 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Log> make_stderr_log(bool verbose) { return std::make_unique<StderrLog>(verbose); }
+std::unique_ptr<Log> make_stderr_log(Severity least) { return std::make_unique<StderrLog>(least); }
 
 }  // namespace postern::app

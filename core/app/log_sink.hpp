@@ -6,6 +6,6 @@
 
 namespace postern::app {
 
-std::unique_ptr<Log> make_stderr_log(bool verbose);
+std::unique_ptr<Log> make_stderr_log(Severity least);
 
 }  // namespace postern::app

@@ -102,7 +102,7 @@ void Instance::provide(std::string_view role_id, std::string_view name, void* pr
     if (role_id == Delivery::id) return keep<LanedDelivery, Delivery>(own, provider, lane, file.name);
     if (role_id == Decider::id) return keep<GuardedDecider, Decider>(own, provider, log, file.name);
     if (role_id == Observer::id) return keep<LanedObserver, Observer>(own, provider, lane, *parts_.counters);
-    if (role_id == AdminVerbs::id) return keep<LanedVerbs, AdminVerbs>(own, provider, lane, file.name);
+    if (role_id == AdminVerbs::id) return keep<LanedVerbs, AdminVerbs>(own, provider, lane, log, file.name);
     parts_.log->error("plugin-refused",
                       file.name + " offers a role that this host does not know: " + std::string(role_id));
 }
@@ -279,9 +279,13 @@ std::vector<PluginSet::NamedVerbs> PluginSet::verbs() const {
     std::vector<NamedVerbs> all;
     std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
-        for (const auto& provided : one->provided)
-            if (provided.role == AdminVerbs::id)
-                all.push_back({one->file.name, static_cast<AdminVerbs*>(provided.proxy)});
+        for (const auto& provided : one->provided) {
+            if (provided.role != AdminVerbs::id) continue;
+            auto* verbs = static_cast<AdminVerbs*>(provided.proxy);
+            all.push_back({one->file.name, verbs, [verbs](std::vector<std::string> words) {
+                               return static_cast<LanedVerbs*>(verbs)->run_here(std::move(words));
+                           }});
+        }
     return all;
 }
 

@@ -64,7 +64,8 @@ public:
     std::vector<Observer*> observers() const;
     struct NamedVerbs {
         std::string plugin;
-        AdminVerbs* verbs;
+        AdminVerbs* verbs;                                                      // run() is made on the plugin's lane
+        std::function<Pending<VerbResult>(std::vector<std::string>)> run_here;  // on the caller's thread
     };
     std::vector<NamedVerbs> verbs() const;
     struct Loaded {

@@ -195,14 +195,32 @@ struct LanedObserver : Observer {
 };
 
 struct LanedVerbs : AdminVerbs {
-    LanedVerbs(AdminVerbs& provider, Lane& on, std::string name) : inner(provider), lane(on), plugin(std::move(name)) {}
-    std::vector<VerbSpec> verbs() const override { return inner.verbs(); }
+    LanedVerbs(AdminVerbs& provider, Lane& on, Log& to, std::string name)
+        : inner(provider), lane(on), log(to), plugin(std::move(name)) {}
+    std::vector<VerbSpec> verbs() const override {
+        try {
+            return inner.verbs();
+        } catch (...) {
+            log.error("plugin-failed", "the plugin " + plugin + " threw while it named its commands");
+            return {};
+        }
+    }
     Pending<VerbResult> run(std::vector<std::string> words) override {
         return on_lane<VerbResult>(lane, plugin,
                                    [this, words = std::move(words)]() mutable { return inner.run(std::move(words)); });
     }
+    // For the command line: on the caller's thread, which may block. The lane stays free for what the verb asks of
+    // its own plugin's roles.
+    Pending<VerbResult> run_here(std::vector<std::string> words) {
+        try {
+            return inner.run(std::move(words));
+        } catch (...) {
+            return Failure{"plugin-failed", "the plugin " + plugin + " threw"};
+        }
+    }
     AdminVerbs& inner;
     Lane& lane;
+    Log& log;
     std::string plugin;
 };
 
