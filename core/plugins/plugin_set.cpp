@@ -1,3 +1,6 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -10,6 +13,20 @@
 namespace postern::plugins {
 
 namespace {
+
+// Made with its mode from the first moment. What root's command line makes belongs to whom the parent belongs to: the
+// daemon must be able to write there.
+void make_state_folder(const std::string& parent, const std::string& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(parent, error);
+    if (::mkdir(folder.c_str(), 0700) != 0) {
+        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+        return;
+    }
+    struct stat about {};
+    if (::geteuid() == 0 && ::stat(parent.c_str(), &about) == 0)
+        (void)!::lchown(folder.c_str(), about.st_uid, about.st_gid);
+}
 
 // One plugin: its object, its lane, its Host and Registrar in one.
 class Instance : public Host, public Registrar {
@@ -50,9 +67,7 @@ public:
     std::string state_folder() const override {
         if (parts_.state_folder.empty()) return {};
         const auto folder = parts_.state_folder + "/" + file.name;
-        std::error_code error;
-        std::filesystem::create_directories(folder, error);
-        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+        make_state_folder(parts_.state_folder, folder);
         return folder;
     }
     const SettingsNode& settings() const override { return block; }

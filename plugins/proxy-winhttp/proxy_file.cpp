@@ -132,7 +132,7 @@ ProxyChoice ProxyFile::choose(std::string_view url, bool ignore_bypass) {
 std::optional<Failure> ProxyFile::write(const ProxySettings& settings) {
     const auto folder = host_.state_folder();
     if (folder.empty())
-        return Failure{"bad-proxy", "there is no state folder: name a configuration with `state` (--config FILE)"};
+        return Failure{"bad-proxy", "there is no state folder: name a configuration with `state` (postern -c FILE)"};
     auto beside = folder + "/.proxy.info.XXXXXX";
     const File file(::mkostemp(beside.data(), O_CLOEXEC));  // mode 0600: it may hold a password
     if (!file) return cannot("write into the state folder", folder);

@@ -32,7 +32,7 @@ bool sends_credentials(const ProxySettings& settings) {
 
 std::vector<VerbSpec> ProxyVerbs::verbs() const {
     return {{"proxy show", "proxy show", "show the proxy server and bypass list in force", VerbRuns::here},
-            {"proxy set", "proxy set PROXY [BYPASS]",
+            {"proxy set", "proxy set PROXY [[--bypass] BYPASS]",
              "use a proxy: host:port or \"http=host:port;https=host:port\"; bypass \"<local>;*.contoso.com\"",
              VerbRuns::here},
             {"proxy direct", "proxy direct", "remove the proxy: fetch directly", VerbRuns::here}};
@@ -42,8 +42,10 @@ Pending<VerbResult> ProxyVerbs::run(std::vector<std::string> words) {
     const std::string_view verb = words.size() < 2 || words[0] != "proxy" ? "" : std::string_view(words[1]);
     if (verb == "show" && words.size() == 2) return show();
     if (verb == "direct" && words.size() == 2) return direct();
-    if (verb == "set" && (words.size() == 3 || words.size() == 4)) return set(words);
-    return VerbResult{usage_error, {}, "usage: proxy show | proxy set PROXY [BYPASS] | proxy direct\n"};
+    if (verb == "set" && words.size() == 5 && words[3] == "--bypass") words.erase(words.begin() + 3);
+    const bool option = words.size() >= 3 && (words[2].starts_with('-') || words.back().starts_with('-'));
+    if (verb == "set" && (words.size() == 3 || words.size() == 4) && !option) return set(words);
+    return VerbResult{usage_error, {}, "usage: proxy show | proxy set PROXY [[--bypass] BYPASS] | proxy direct\n"};
 }
 
 VerbResult ProxyVerbs::show() {

@@ -104,6 +104,25 @@ def revoked(world):
     check('crl list', world.contoso.postern('crl', 'list').stdout, 'good  ' + CRL + 'woodgrove-ca.crl', '1 entries')
 
 
+def proxied(world):
+    """`postern proxy set` beside the running daemon: in force at its next fetch, without restart or SIGHUP."""
+    os.makedirs(world.folder + '/second')
+    second = Proxy(world.folder + '/second', world.web).start()
+    world.proxy.stop()
+    refresh = world.contoso.postern('crl', 'refresh', CRL + 'root.crl')
+    check('the proxy is gone', refresh.stdout, 'failed  ' + CRL + 'root.crl')
+    done = world.contoso.postern('proxy', 'set', f'http://127.0.0.1:{second.port}', '--bypass', '<local>')
+    check('proxy set', done.stdout, f'127.0.0.1:{second.port}', '<local>', 'In force at the next fetch')
+    since = world.contoso.process.mark()
+    refresh = world.contoso.postern('crl', 'refresh', CRL + 'root.crl')
+    check('the next fetch takes the new proxy', refresh.stdout, 'good    ' + CRL + 'root.crl')
+    check('and says so', world.contoso.process.wait_for('crl-fetched', since), f'by proxy 127.0.0.1:{second.port}')
+    second.stop()
+    world.proxy.start()
+    done = world.contoso.postern('proxy', 'set', f'127.0.0.1:{world.proxy.port}')
+    check('and back', done.stdout, f'127.0.0.1:{world.proxy.port}')
+
+
 def unreachable(world):
     """A list that was never fetched, its server stopped: deferred in both directions; started again: taken and sent."""
     ca = pki.Authority(world.folder, 'second-ca', 'Woodgrove Second', world.root, CRL + 'root.crl')
@@ -146,6 +165,7 @@ def main():
             secured(world)
             claimed_from(world)
             revoked(world)
+            proxied(world)
             unreachable(world)
         except BaseException:
             for edge in (world.contoso, world.woodgrove):

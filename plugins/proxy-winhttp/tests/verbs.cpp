@@ -41,6 +41,18 @@ TEST_CASE("proxy set, show and direct read like proxycfg", "[proxy-winhttp]") {
     CHECK(says(run(verbs, {"proxy", "show"}).out, "Direct access"));
 }
 
+TEST_CASE("the bypass list may be named", "[proxy-winhttp]") {
+    TemporaryFolder folder;
+    FakeHost host;
+    host.state = folder.path();
+    ProxyFile file(host);
+    ProxyVerbs verbs(file);
+    CHECK(run(verbs, {"proxy", "set", "http://127.0.0.1:3128", "--bypass", "<local>;*.contoso.com"}).status == 0);
+    const auto shown = run(verbs, {"proxy", "show"});
+    CHECK(says(shown.out, "127.0.0.1:3128"));
+    CHECK(says(shown.out, "<local>;*.contoso.com"));
+}
+
 TEST_CASE("a wrong proxy command changes nothing and says how to write it", "[proxy-winhttp]") {
     TemporaryFolder folder;
     FakeHost host;
@@ -52,6 +64,8 @@ TEST_CASE("a wrong proxy command changes nothing and says how to write it", "[pr
     CHECK(run(verbs, {"proxy", "set"}).status == 2);
     CHECK(run(verbs, {"proxy"}).status == 2);
     CHECK(run(verbs, {"proxy", "show", "x"}).status == 2);
+    CHECK(run(verbs, {"proxy", "set", "--bypass", "a"}).status == 2);
+    CHECK(run(verbs, {"proxy", "set", "a:80", "--bypass"}).status == 2);
     CHECK_FALSE(std::filesystem::exists(folder.path("proxy.info")));
 }
 
