@@ -1,5 +1,6 @@
 #include <app/control.hpp>
 #include <app/log_sink.hpp>
+#include <app/privileges.hpp>
 #include <cli/plugin_commands.hpp>
 #include <cli/terminal.hpp>
 #include <condition_variable>
@@ -44,6 +45,8 @@ std::string usage_line(const VerbSpec& spec) { return "  " + spec.usage + "\n   
 
 PluginCommands::PluginCommands(const Place& place) : place_(place), log_(app::make_stderr_log(Severity::warning)) {
     alarms_ = std::make_unique<Alarms>(*log_, counters_);
+    if (auto made = app::make_folders_for(place.settings.user, {place.settings.state}); !made)
+        log_->warning("state-folder", made.error().text);
     plugins::HostParts parts;
     parts.log = log_.get();
     parts.counters = &counters_;

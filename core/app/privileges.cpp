@@ -31,13 +31,19 @@ static bool keep_only_binding() {
     return ::syscall(SYS_capset, &header, data) == 0;
 }
 
-Result<void> become(const std::string& user, const std::vector<std::string>& folders) {
+Result<void> make_folders_for(const std::string& user, const std::vector<std::string>& folders) {
     if (user.empty() || ::geteuid() != 0) return {};
     const auto* entry = ::getpwnam(user.c_str());
     if (!entry) return Problem{"start-failed", "there is no user " + user + "; adduser --system " + user};
-    const passwd whom = *entry;
     for (const auto& folder : folders)
-        if (auto made = make_folder(folder, whom); !made) return made;
+        if (auto made = make_folder(folder, *entry); !made) return made;
+    return {};
+}
+
+Result<void> become(const std::string& user, const std::vector<std::string>& folders) {
+    if (user.empty() || ::geteuid() != 0) return {};
+    if (auto made = make_folders_for(user, folders); !made) return made;
+    const passwd whom = *::getpwnam(user.c_str());
     if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || ::initgroups(user.c_str(), whom.pw_gid) != 0 ||
         ::setresgid(whom.pw_gid, whom.pw_gid, whom.pw_gid) != 0 ||
         ::setresuid(whom.pw_uid, whom.pw_uid, whom.pw_uid) != 0)

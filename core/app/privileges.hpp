@@ -13,4 +13,7 @@ namespace postern::app {
 // the capability.
 Result<void> become(const std::string& user, const std::vector<std::string>& folders);
 
+// The first half alone, for root's command line: what it makes before the daemon's first start must be the daemon's.
+Result<void> make_folders_for(const std::string& user, const std::vector<std::string>& folders);
+
 }  // namespace postern::app

@@ -21,11 +21,17 @@ def main():
         plugins = folder + '/plugins'
         shutil.copytree(world.build + '/plugins', plugins)
         shutil.chown(world.contoso_leaf.key, 'nobody')
-        text = world.text(CONTOSO, WOODGROVE, world.contoso_leaf).replace(world.build + '/plugins', plugins)
+        text = world.text(CONTOSO, WOODGROVE, world.contoso_leaf, plugins='tls-mutual name-matching proxy-winhttp')
+        text = text.replace(world.build + '/plugins', plugins)
         os.makedirs(world.contoso.folder + '/mail', exist_ok=True)
         shutil.chown(world.contoso.folder + '/mail', 'nobody')
         text = text.replace(f'control_socket {world.contoso.folder}/control', f'control_socket {folder}/run/control')
         world.contoso.configure('user nobody\n' + text)
+        done = world.contoso.postern('proxy', 'set', '127.0.0.1:3128')
+        assert done.returncode == 0, done
+        for name in '', '/proxy-winhttp', '/proxy-winhttp/proxy.info':
+            assert os.stat(world.contoso.folder + '/state' + name).st_uid == 65534, name
+        print("ok: what root's command writes before the first start is the daemon's")
         edge = world.contoso.start()
         with open(f'/proc/{edge.process.pid}/status', encoding='ascii') as file:
             status = dict(line.rstrip('\n').split(':\t', 1) for line in file if ':\t' in line)

@@ -75,7 +75,7 @@ TEST_CASE("without a state folder set fails and names the remedy", "[proxy-winht
     ProxyVerbs verbs(file);
     const auto result = run(verbs, {"proxy", "set", "a.contoso.com:80"});
     CHECK(result.status == 1);
-    CHECK(says(result.err, "--config"));
+    CHECK(says(result.err, "postern -c FILE"));
     CHECK(says(run(verbs, {"proxy", "show"}).out, "Direct access"));
 }
 
