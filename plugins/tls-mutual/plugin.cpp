@@ -1,5 +1,7 @@
 // tls-mutual as a plugin: descriptor and wiring.
+#include <memory>
 #include <postern/plugin.hpp>
+#include <tls-mutual/cert_verify.hpp>
 #include <tls-mutual/engine.hpp>
 #include <tls-mutual/judge.hpp>
 #include <tls-mutual/trust_scopes.hpp>
@@ -11,9 +13,12 @@ class TlsMutual : public postern::Plugin {
         judge_.use(registrar.host());
         registrar.provide<postern::TlsEngine>(engine_, postern::Runs::inline_);
         registrar.provide<postern::ChainJudge>(judge_);
+        verify_ = std::make_unique<postern::tls_mutual::CertVerify>(registrar.host(), judge_);
+        registrar.provide<postern::AdminVerbs>(*verify_, postern::Runs::lane, "cert");
     }
 
     postern::tls_mutual::Engine engine_;
+    std::unique_ptr<postern::tls_mutual::CertVerify> verify_;
     postern::tls_mutual::Judge judge_{postern::tls_mutual::debian_system_store};
 };
 
