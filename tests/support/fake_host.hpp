@@ -63,7 +63,7 @@ public:
         std::lock_guard lock(mutex_);
         counted[std::string(name) + "{" + std::string(labels) + "}"] = value;
     }
-    std::vector<CounterSample> counters() const override { return {}; }
+    std::vector<CounterSample> counters() const override { return samples; }
     Time now() const override {
         std::lock_guard lock(mutex_);
         return clock;
@@ -114,6 +114,7 @@ public:
     std::vector<std::string> logged;
     std::map<std::string, std::string> alarms;
     std::map<std::string, double> counted;
+    std::vector<CounterSample> samples;  // what counters() answers
     std::vector<std::pair<Milliseconds, std::function<void()>>> timers;
     Time clock = std::chrono::system_clock::now();
 
