@@ -10,8 +10,9 @@ void Alarms::raise(std::string_view id, std::string_view subject, std::string_vi
             place->second = text;
             return;
         }
+        // Under the lock: a raise and an end at once must leave the gauge as the list stands.
+        counters_.set("postern_alarm", labels({{"alarm", id}, {"subject", subject}}), 1);
     }
-    counters_.set("postern_alarm", labels({{"alarm", id}, {"subject", subject}}), 1);
     log_.error(id, std::string("ALARM ") + std::string(subject) + (subject.empty() ? "" : ": ") + std::string(text));
 }
 
@@ -19,8 +20,8 @@ void Alarms::end(std::string_view id, std::string_view subject) {
     {
         std::lock_guard lock(mutex_);
         if (standing_.erase({std::string(id), std::string(subject)}) == 0) return;
+        counters_.set("postern_alarm", labels({{"alarm", id}, {"subject", subject}}), 0);
     }
-    counters_.set("postern_alarm", labels({{"alarm", id}, {"subject", subject}}), 0);
     log_.info(id, std::string("alarm ended ") + std::string(subject));
 }
 

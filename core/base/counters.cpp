@@ -14,20 +14,22 @@ std::span<const CounterEntry> counter_catalogue() {
          "Domain-Secured Outbound Session Failures: connections for a listed domain that ended before the envelope "
          "travelled, by domain and reason. The messages wait and are tried again."},
         {"postern_domain_secured_inbound_failures_total", counter,
-         "Refusals at MAIL of a listed domain, by domain and reason: the inbound twin of the session failures."},
+         "Refusals at MAIL of a listed domain, by domain and reason: the inbound twin of the session failures. Domain "
+         "* "
+         "is everybody else, of whom a script demanded what a list demands."},
         {"postern_passed_by_exception_total", counter,
          "Messages of a listed domain that an exception, soft or no revocation, or report-only let through unmarked."},
         {"postern_hop_secured_messages_sent_total", counter,
          "Messages for a listed domain sent through a verified smart host: secured to that hop, never marked."},
         {"postern_messages_received_total", counter, "Messages accepted and durably queued, all senders."},
-        {"postern_messages_delivered_total", counter, "Recipients delivered, by way (smtp, lmtp, maildir)."},
+        {"postern_messages_delivered_total", counter, "Recipients delivered, by way (smtp, deliver)."},
         {"postern_messages_deferred_total", counter, "Delivery attempts that will be tried again, by way."},
         {"postern_messages_bounced_total", counter, "Recipients that failed for good."},
         {"postern_sessions_total", counter, "Sessions accepted, by receive connector."},
         {"postern_sessions_open", gauge, "Sessions open now."},
         {"postern_tls_handshakes_total", counter, "TLS handshakes, by direction and result."},
         {"postern_opportunistic_clear_total", counter,
-         "Deliveries in clear after a failed opportunistic handshake (never to a listed domain)."},
+         "Messages delivered in clear after a failed opportunistic handshake (never to a listed domain)."},
         {"postern_observer_dropped_total", counter,
          "Protocol log records that a full lane did not take: the log is incomplete, mail was not delayed."},
         {"postern_log_write_failures_total", counter, "Protocol log records lost to a full or failing disk."},
@@ -37,6 +39,15 @@ std::span<const CounterEntry> counter_catalogue() {
     };
     return entries;
 }
+
+namespace {
+const std::string overflow = "overflow=\"true\"";
+
+template <class Values>
+bool full(const Values& values) {
+    return values.size() - values.count(overflow) >= Counters::most_series;
+}
+}  // namespace
 
 Counters::Counters() {
     for (const auto& entry : counter_catalogue()) {
@@ -58,13 +69,20 @@ void Counters::add(std::string_view name, std::string_view labels, double amount
     std::lock_guard lock(mutex_);
     auto& values = family(name, CounterKind::counter).values;
     auto found = values.find(labels);
+    if (found == values.end() && full(values)) found = values.try_emplace(overflow, 0).first;
     if (found == values.end()) found = values.emplace(std::string(labels), 0).first;
     found->second += amount;
 }
 
 void Counters::set(std::string_view name, std::string_view labels, double value) {
     std::lock_guard lock(mutex_);
-    family(name, CounterKind::gauge).values.insert_or_assign(std::string(labels), value);
+    auto& values = family(name, CounterKind::gauge).values;
+    if (!values.contains(labels) && full(values)) {
+        // Zero says no more than absence does: it makes room before anything that stands is folded away.
+        std::erase_if(values, [](const auto& one) { return one.second == 0; });
+        if (full(values)) labels = overflow;
+    }
+    values.insert_or_assign(std::string(labels), value);
 }
 
 double Counters::value(std::string_view name, std::string_view labels) const {

@@ -23,6 +23,9 @@ std::span<const CounterEntry> counter_catalogue();
 
 class Counters {
 public:
+    // Of one family. Labels come from configuration, files and peers; what is beyond is counted as overflow="true".
+    static constexpr std::size_t most_series = 10000;
+
     Counters();
     void add(std::string_view name, std::string_view labels = {}, double amount = 1);
     void set(std::string_view name, std::string_view labels, double value);

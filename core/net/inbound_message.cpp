@@ -114,6 +114,8 @@ awaitable<void> InboundMessage::commit(const SessionFacts& session, const Inboun
     if (policy.transaction().outcome.domain_secured)
         services_.counters.add("postern_domain_secured_messages_received_total",
                                label("domain", policy.transaction().entry));
+    if (policy.transaction().outcome.by_exception)
+        services_.counters.add("postern_passed_by_exception_total", label("domain", policy.transaction().counted_as()));
     const mail::Reply queued{250, "2.6.0", "Queued mail for delivery as " + id_};
     machine.committed(queued);
 }

@@ -100,14 +100,12 @@ Verdict InboundPolicy::verdict_on(const SessionFacts& session, const std::string
     const auto listed = transaction_.entry.empty() ? domain : transaction_.entry;
     if (!transaction_.entry.empty()) services_.handshakes.sent_for_listed(session.remote_address);
     if (outcome.passes) {
-        if (outcome.by_exception) {
-            services_.counters.add("postern_passed_by_exception_total", label("domain", listed));
+        if (outcome.by_exception)
             services_.log.warning("exception-used", listed + ": " + outcome.exception + ", session " + session.id);
-        }
         return Verdict::proceed();
     }
     services_.counters.add("postern_domain_secured_inbound_failures_total",
-                           labels({{"domain", listed}, {"reason", outcome.fault.token}}));
+                           labels({{"domain", transaction_.counted_as()}, {"reason", outcome.fault.token}}));
     if (outcome.fault.token == "connector-not-secured")
         services_.alarms.raise(
             "connector-not-secured", session.connector->name,
@@ -171,7 +169,7 @@ awaitable<Verdict> InboundPolicy::mail(const SessionFacts& session, const smtp::
     if (!answered) {
         const policy::Fault fault{"plugin-failed", "cannot be decided: a policy failed here; try again later"};
         services_.counters.add("postern_domain_secured_inbound_failures_total",
-                               labels({{"domain", transaction_.entry}, {"reason", fault.token}}));
+                               labels({{"domain", transaction_.counted_as()}, {"reason", fault.token}}));
         co_return from_reply(policy::reply_to(fault, requirement.partner, domain, session.id));
     }
     if (verdict.kind != VerdictKind::proceed) co_return verdict;

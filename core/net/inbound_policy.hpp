@@ -25,6 +25,8 @@ struct TransactionPolicy {
     const config::TrustedServer* trusted = nullptr;
     bool own_sender_tagged = false;
 
+    // Label of counters: the operator's lists bound its values. A script may demand of everybody, whom a sender names.
+    std::string_view counted_as() const { return entry.empty() ? std::string_view("*") : std::string_view(entry); }
     bool relay() const { return trusted && trusted->relay; }
     bool keeps_marks() const { return trusted && trusted->marks; }
 };

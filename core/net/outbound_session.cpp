@@ -156,7 +156,7 @@ awaitable<std::optional<smtp::ClientFailure>> OutboundDelivery::run(queue::Batch
 }
 
 void OutboundDelivery::note_failure(const Host& host) {
-    if (entry_.empty() || !failure_) return;
+    if (entry_.empty() || !failure_ || envelope_travelled_) return;
     const auto reason = failure_->token.empty() ? std::string("connection") : failure_->token;
     services_.counters.add("postern_domain_secured_outbound_session_failures_total",
                            labels({{"domain", entry_}, {"reason", reason}}));
@@ -198,7 +198,7 @@ awaitable<bool> OutboundDelivery::try_host(const Host& host) {
     co_return done;
 }
 
-smtp::ClientSettings OutboundDelivery::client_settings(const Host& host) const {
+smtp::ClientSettings OutboundDelivery::client_settings() const {
     smtp::ClientSettings settings;
     settings.fqdn = connector_->fqdn;
     settings.lmtp = connector_->lmtp;
@@ -209,10 +209,7 @@ smtp::ClientSettings OutboundDelivery::client_settings(const Host& host) const {
     const auto dot = destination_.domain.find('.');
     const bool below_listed =
         dot != std::string::npos && generation_->settings->send_list.has(destination_.domain.substr(dot + 1));
-    if (!secured && batch_->clear_allowed && !below_listed) {
-        settings.tls = smtp::TlsPolicy::none;
-        services_.counters.add("postern_opportunistic_clear_total", label("host", host.name));
-    }
+    if (!secured && batch_->clear_allowed && !below_listed) settings.tls = smtp::TlsPolicy::none;
     if (!secured && !services_.plugins.tls()) settings.tls = smtp::TlsPolicy::none;
     return settings;
 }
@@ -222,7 +219,9 @@ awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, Pro
     for (const auto& server : generation_->settings->trusted_servers)
         for (const auto& name : server.hosts)
             if (name == host.name || name == host.address.to_string()) pinned_ = &server;
-    smtp::ClientSession machine(client_settings(host));
+    outcome_ = {};  // what another host proved counts for nothing here
+    envelope_travelled_ = false;
+    smtp::ClientSession machine(client_settings());
     bool served = false;
     for (bool open = true; open;) {
         const auto what = machine.next();
@@ -385,6 +384,7 @@ awaitable<void> OutboundDelivery::next_batch(Stream&, smtp::ClientSession& machi
     transaction.eight_bit = batch_->message.eight_bit;
     log.note(session_id_ + ";" + utc_text(std::chrono::system_clock::now()) + ";" + std::to_string(++messages_),
              "sending message");
+    envelope_travelled_ = true;
     machine.begin(std::move(transaction));
 }
 
@@ -415,6 +415,7 @@ awaitable<void> OutboundDelivery::finish(const Host& host, Stream& stream, smtp:
         std::any_of(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.kind == VerdictKind::proceed; });
     if (accepted && outcome_.domain_secured)
         services_.counters.add("postern_domain_secured_messages_sent_total", label("domain", entry_));
+    if (accepted && batch_->clear_allowed && !stream.tls()) services_.counters.add("postern_opportunistic_clear_total");
     if (accepted && !entry_.empty() && connector_->smart_host)
         services_.counters.add("postern_hop_secured_messages_sent_total", label("domain", entry_));
     if (accepted && outcome_.by_exception)

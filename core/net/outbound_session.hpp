@@ -25,7 +25,7 @@ private:
     bool is_destination(const asio::ip::address& address) const;
     awaitable<bool> try_host(const Host& host);
     awaitable<bool> converse(const Host& host, Stream& stream, ProtocolLog& log);
-    smtp::ClientSettings client_settings(const Host& host) const;
+    smtp::ClientSettings client_settings() const;
     awaitable<void> start_tls(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> ask_peer(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> next_batch(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
@@ -48,7 +48,8 @@ private:
     std::uint64_t offset_ = 0;
     unsigned messages_ = 0;
     std::string session_id_;
-    bool broken_ = false;  // this connection ended; the batch, if any, is unsettled
+    bool envelope_travelled_ = false;  // on this connection
+    bool broken_ = false;              // this connection ended; the batch, if any, is unsettled
     std::optional<smtp::ClientFailure> failure_;
 };
 

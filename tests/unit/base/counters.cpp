@@ -28,6 +28,22 @@ TEST_CASE("a family's value is the sum of its labelled values", "[counters]") {
     CHECK(counters.value("postern_sessions_total", label("connector", "Hub")) == 2);
 }
 
+TEST_CASE("labels without end are counted together from a number on", "[counters]") {
+    Counters counters;
+    const auto count = Counters::most_series + 5;
+    for (std::size_t i = 0; i < count; ++i) {
+        counters.add("some_total", label("host", std::to_string(i)));
+        counters.set("some", label("host", std::to_string(i)), 1);
+    }
+    CHECK(counters.value("some_total") == static_cast<double>(count));
+    CHECK(counters.value("some_total", label("overflow", "true")) == 5);
+    CHECK(counters.value("some", label("host", std::to_string(count - 1))) == 0);
+    // A gauge that went to zero makes room for one that stands.
+    counters.set("some", label("host", "0"), 0);
+    counters.set("some", label("host", "new"), 1);
+    CHECK(counters.value("some", label("host", "new")) == 1);
+}
+
 TEST_CASE("label values of strangers cannot end the label", "[counters]") {
     CHECK(label("reason", "a\"b\\c\nd") == "reason=\"a\\\"b\\\\c\\nd\"");
 }
