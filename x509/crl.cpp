@@ -18,6 +18,7 @@ bool serial_before(BytesView left, BytesView right) { return std::ranges::lexico
 std::optional<IssuingDistributionPoint> read_issuing_point(Reader value) {
     IssuingDistributionPoint point;
     Reader fields(value.expect(tag::sequence));
+    if (fields.at_end()) return std::nullopt;  // RFC 5280 5.2.5: never empty
     if (auto name = fields.optional(tag::context_constructed(0)))
         if (!(point.name = read_distribution_point_name(*name))) return std::nullopt;
     const auto flag = [&](unsigned number, bool& target) {
@@ -162,6 +163,7 @@ private:
 
     std::string read_entries(const Element& revoked) {
         Reader entries(revoked);
+        if (entries.at_end()) return "its entries are there and empty (RFC 5280 5.1.2.6)";
         const auto* start = list_.der().data();
         while (entries.more()) {
             const auto element = entries.any();

@@ -17,7 +17,8 @@ public:
     bool too_much_work() const { return comparisons_ > most_comparisons; }
 
 private:
-    std::string fault_of(const GeneralName& name, const NameConstraints& constraints);
+    void count(const GeneralNames& names, const NameConstraints& constraints);
+    static std::string fault_of(const GeneralName& name, const NameConstraints& constraints);
 
     std::uint64_t comparisons_ = 0;
 };

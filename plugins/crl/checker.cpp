@@ -56,7 +56,7 @@ private:
         const Terms terms{request_.at, request_.grace, request_.source, request_.profile};
         answers_.clear();
         for (std::size_t i = 0; i + 1 < path_.size(); ++i)
-            answers_.push_back(decide(path_[i], path_[i + 1], lists_for(path_[i]), terms));
+            answers_.push_back(decide(path_[i], std::span(path_).subspan(i + 1), lists_for(path_[i]), terms));
     }
     void go_on() {
         decide_all();

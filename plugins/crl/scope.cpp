@@ -50,7 +50,13 @@ std::uint16_t covered_reasons(const x509::CertificateList& list, const x509::Cer
                               std::string& why) {
     const auto& scope = list.distribution_point;
     const bool ca = certificate.basic_constraints && certificate.basic_constraints->ca;
-    if (scope && (scope->only_attribute || (scope->only_user && ca) || (scope->only_ca && !ca))) {
+    if (scope && scope->indirect) {
+        why = "it speaks for other issuers too (indirect), which is not judged here";
+        return 0;
+    }
+    // A certificate of version 1 does not say whether it is a CA's.
+    const bool user = !ca && certificate.version == 3;
+    if (scope && (scope->only_attribute || (scope->only_user && !user) || (scope->only_ca && !ca))) {
         why = "it is for another kind of certificates";
         return 0;
     }

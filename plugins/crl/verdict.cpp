@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <crl/scope.hpp>
 #include <crl/verdict.hpp>
 #include <ctime>
@@ -13,13 +14,14 @@ enum class Lack : std::uint8_t { nothing_there, out_of_scope, unverifiable, stal
 
 struct Search {
     const Certificate& certificate;
-    const Certificate& issuer;
+    std::span<const Certificate> path;
     const Terms& terms;
     std::uint16_t covered = 0;
     Time valid_until = Time::max();
     std::string source, lack_text;
     Lack lack = Lack::nothing_there;
     std::optional<CertificateRevocation> found;
+    bool released = false;  // a delta took it off hold
 
     void lacks(Lack what, const KnownList& list, const std::string& text) {
         if (what < lack || (what == lack && !lack_text.empty())) return;
@@ -28,11 +30,16 @@ struct Search {
         source = list.source();
     }
     void look_into(const KnownList& known);
+    bool believed(const KnownList& known) const;
+    void look_into_delta(const KnownList& known);
     void take_entry(const KnownList& known, const x509::Revocation& entry);
 };
 
 void Search::take_entry(const KnownList& known, const x509::Revocation& entry) {
-    if (entry.reason == x509::RevocationReason::remove_from_crl) return;
+    if (entry.reason == x509::RevocationReason::remove_from_crl) {
+        released = true;
+        return;
+    }
     const bool hold = entry.reason == x509::RevocationReason::certificate_hold;
     if (found && hold) return;
     found = CertificateRevocation{};
@@ -46,14 +53,14 @@ void Search::take_entry(const KnownList& known, const x509::Revocation& entry) {
 
 void Search::look_into(const KnownList& known) {
     const auto& list = known.list;
-    if (list.base_number) return;  // a delta says nothing alone
+    if (list.base_number) return;  // says nothing alone
     std::string why;
     const auto reasons = covered_reasons(list, certificate, why);
     if (!reasons) return lacks(Lack::out_of_scope, known, why);
     if (!list.unusable.empty()) return lacks(Lack::unverifiable, known, list.unusable);
-    if (!known.signed_by(issuer, terms.profile))
+    if (!believed(known))
         return lacks(Lack::unverifiable, known,
-                     "its signature is not by the certificate's issuer " + x509::shown(issuer));
+                     "its signature is not by the certificate's issuer " + x509::shown(path.front()));
     if (list.this_update > terms.at + clock_skew)
         return lacks(Lack::stale, known, "it is not valid before " + date(list.this_update));
     // What an old list says of a serial stays so: nobody is taken off a list but from hold.
@@ -66,6 +73,22 @@ void Search::look_into(const KnownList& known) {
         valid_until = until;
         source = known.source();
     }
+}
+
+bool Search::believed(const KnownList& known) const {
+    return std::ranges::any_of(path, [&](const Certificate& one) {
+        return one.subject == certificate.issuer && known.signed_by(one, terms.profile);
+    });
+}
+
+// Only adds to what complete lists said: a serial, or that one on hold is released.
+void Search::look_into_delta(const KnownList& known) {
+    const auto& list = known.list;
+    std::string ignored;
+    if (!list.base_number || !list.unusable.empty() || list.this_update > terms.at + clock_skew) return;
+    if (!covered_reasons(list, certificate, ignored) || !believed(known)) return;
+    if (list.next_update && *list.next_update + clock_skew + terms.grace < terms.at) return;
+    if (const auto entry = list.find(certificate.serial, certificate.issuer)) take_entry(known, *entry);
 }
 
 bool short_lived(const Certificate& certificate) {
@@ -105,10 +128,12 @@ std::string date(Time time) {
     return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%MZ", &parts)};
 }
 
-CertificateRevocation decide(const Certificate& certificate, const Certificate& issuer,
+CertificateRevocation decide(const Certificate& certificate, std::span<const Certificate> path,
                              const std::vector<KnownListRef>& lists, const Terms& terms) {
-    Search search{certificate, issuer, terms, 0, Time::max(), {}, {}, Lack::nothing_there, std::nullopt};
+    Search search{certificate, path, terms, 0, Time::max(), {}, {}, Lack::nothing_there, std::nullopt, false};
     for (const auto& list : lists) search.look_into(*list);
+    for (const auto& list : lists) search.look_into_delta(*list);
+    if (search.released && search.found && search.found->standing == RevocationStanding::on_hold) search.found.reset();
     if (search.found) return *search.found;
     if ((search.covered & x509::all_reasons) == x509::all_reasons)
         return {RevocationStanding::good, "", x509::shown(certificate) + " is not on the list " + search.source,

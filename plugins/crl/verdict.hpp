@@ -12,9 +12,9 @@ struct Terms {
     Profile profile = Profile::modern;
 };
 
-// `lists`: those under the name of the certificate's issuer. Unknown where they do not suffice; `sources` then says
-// whether fetching is worth while (CertificateRevocation::standing unknown or unusable).
-CertificateRevocation decide(const x509::Certificate& certificate, const x509::Certificate& issuer,
+// `path`: the certificate's issuer first, then on to the anchor: who of them has the issuer's name may have signed a
+// list, as while a CA changes its key. `lists`: those under that name. Unknown or unusable where they do not suffice.
+CertificateRevocation decide(const x509::Certificate& certificate, std::span<const x509::Certificate> path,
                              const std::vector<KnownListRef>& lists, const Terms& terms);
 
 inline constexpr std::chrono::minutes clock_skew{5};

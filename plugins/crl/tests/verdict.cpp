@@ -37,8 +37,9 @@ struct World {
         lists.push_back(std::make_shared<const KnownList>(std::move(*list), url));
     }
     CertificateRevocation ask(const Authority& certificate) const {
-        const auto subject = *x509::Certificate::read(certificate.der()), issuer = *x509::Certificate::read(root.der());
-        auto answer = decide(subject, issuer, lists, terms);
+        const auto subject = *x509::Certificate::read(certificate.der());
+        const std::vector above{*x509::Certificate::read(root.der())};
+        auto answer = decide(subject, above, lists, terms);
         CHECK_FALSE(answer.sentence.empty());
         return answer;
     }
@@ -99,8 +100,9 @@ TEST_CASE("an issuer that may not sign lists does not", "[crl]") {
     const Authority no_signer(terms);
     const Authority edge(leaf(), &no_signer);
     world.add(make_list(no_signer, {}));
-    const auto subject = *x509::Certificate::read(edge.der()), issuer = *x509::Certificate::read(no_signer.der());
-    CHECK(decide(subject, issuer, world.lists, world.terms).reason == "crl-unverifiable");
+    const auto subject = *x509::Certificate::read(edge.der());
+    const std::vector above{*x509::Certificate::read(no_signer.der())};
+    CHECK(decide(subject, above, world.lists, world.terms).reason == "crl-unverifiable");
 }
 
 TEST_CASE("a list that has ended is stale, five minutes of skew and the grace apart", "[crl]") {
