@@ -43,6 +43,7 @@ void InboundMessage::header(const SessionFacts& session, const TransactionPolicy
     facts.domain =
         transaction.sender.empty ? std::string(policy::entry_domain(policy.entry)) : transaction.sender.domain;
     facts.null_sender = transaction.sender.empty;
+    facts.own_sender = policy.own_sender_tagged;
     facts.keeps_marks = policy.keeps_marks();
     facts.extended = machine.extended();
     facts.helo = std::string(machine.helo());

@@ -151,8 +151,9 @@ awaitable<Verdict> InboundPolicy::mail(const SessionFacts& session, const smtp::
     if (services_.spool.health() == queue::SpoolHealth::failing)
         co_return Verdict::defer("storage is failing, try again later", "4.3.0", 451);
     const std::string domain = sender.domain;
-    if (!transaction_.trusted && settings.accepted_domains.contains(domain) &&
-        session.connector->own_senders == config::OwnSenders::reject)
+    const bool own_sender = !transaction_.trusted && settings.accepted_domains.contains(domain);
+    transaction_.own_sender_tagged = own_sender && session.connector->own_senders == config::OwnSenders::tag;
+    if (own_sender && session.connector->own_senders == config::OwnSenders::reject)
         co_return Verdict::reject(domain + " is ours: its mail is sent from inside, not from " + session.remote_address,
                                   "5.7.1");
     if (sender.empty) {

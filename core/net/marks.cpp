@@ -84,6 +84,7 @@ MarkedHeader mark(const MarkFacts& facts, std::string_view header) {
         if (facts.outcome->domain_secured && facts.tls) ours = secured_results(facts, from);
         else if (!domain.empty() && binding != config::HeaderFromBinding::off)
             ours = results(facts, "fail", " header.from=" + domain);
+        else if (facts.own_sender) ours = results(facts, "fail", " smtp.mailfrom=" + facts.domain);
     }
     marked.header = received(facts) + ours + kept;
     return marked;

@@ -23,6 +23,7 @@ struct MarkFacts {
     std::string domain;         // that the outcome is about
     bool null_sender = false;
     bool keeps_marks = false;  // a trusted server with role marks
+    bool own_sender = false;   // our own domain as sender, from outside, where the connector says `own_senders tag`
     bool extended = false;     // EHLO
     std::string helo, remote_address, queue_id;
     Time now{};

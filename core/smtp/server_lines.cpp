@@ -67,7 +67,6 @@ bool State::sync_point_violated(std::string_view verb) {
 
 void State::run_line(std::string line) {
     const bool first = std::exchange(first_line, false);
-    if (line.find('\0') != std::string::npos) return error(500, "5.5.2", "a NUL in the command");
     const auto command = mail::split_command(line);
     const auto& verb = command.verb;
     const auto argument = command.argument;

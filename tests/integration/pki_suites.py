@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The public certificate suites, where they lie beside the project: nothing of what is judged here may be accepted wrongly,
-and what passes today must pass tomorrow. Certificate policies, indirect lists and lists under a CA\'s other key are not processed yet: their cases are
-named below, so that a new one shows."""
+and what passes today must pass tomorrow. Certificate policies, indirect lists and lists under a CA's other key are not
+processed yet: their cases are named below, so that a new one shows."""
 import os
 import re
 import subprocess
