@@ -79,7 +79,7 @@ private:
     void landed(const std::string& url, std::size_t index, const std::string& error) {
         {
             std::lock_guard lock(mutex_);
-            if (!error.empty()) failures_[index] = url + ": " + error;
+            if (!error.empty()) failures_[index] = error.starts_with(url) ? error : url + ": " + error;
             if (--under_way_ > 0) return;
         }
         go_on();

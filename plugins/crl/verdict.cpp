@@ -31,6 +31,7 @@ struct Search {
     }
     void look_into(const KnownList& known);
     bool believed(const KnownList& known) const;
+    bool of_another_key(const KnownList& known) const;
     void look_into_delta(const KnownList& known);
     void take_entry(const KnownList& known, const x509::Revocation& entry);
 };
@@ -58,6 +59,7 @@ void Search::look_into(const KnownList& known) {
     const auto reasons = covered_reasons(list, certificate, why);
     if (!reasons) return lacks(Lack::out_of_scope, known, why);
     if (!list.unusable.empty()) return lacks(Lack::unverifiable, known, list.unusable);
+    if (of_another_key(known)) return;
     if (!believed(known))
         return lacks(Lack::unverifiable, known,
                      "its signature is not by the certificate's issuer " + x509::shown(path.front()));
@@ -78,6 +80,14 @@ void Search::look_into(const KnownList& known) {
 bool Search::believed(const KnownList& known) const {
     return std::ranges::any_of(path, [&](const Certificate& one) {
         return one.subject == certificate.issuer && known.signed_by(one, terms.profile);
+    });
+}
+
+// A CA keeps its name when it changes its key: a list that states the other key is that one's, not a bad one of ours.
+bool Search::of_another_key(const KnownList& known) const {
+    const auto& stated = known.list.authority_key_id;
+    return !stated.empty() && !believed(known) && std::ranges::none_of(path, [&](const Certificate& one) {
+        return one.subject == certificate.issuer && (one.subject_key_id.empty() || one.subject_key_id == stated);
     });
 }
 

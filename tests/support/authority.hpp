@@ -85,6 +85,10 @@ private:
         must(gnutls_x509_crt_set_dn_by_oid(certificate_, GNUTLS_OID_X520_COMMON_NAME, 0, terms.name.data(),
                                            static_cast<unsigned>(terms.name.size())));
         must(gnutls_x509_crt_set_key(certificate_, key_));
+        unsigned char id[20];
+        std::size_t id_size = sizeof id;
+        must(gnutls_x509_crt_get_key_id(certificate_, GNUTLS_KEYID_USE_SHA1, id, &id_size));
+        must(gnutls_x509_crt_set_subject_key_id(certificate_, id, id_size));
         if (terms.ca) must(gnutls_x509_crt_set_basic_constraints(certificate_, 1, terms.path_length));
         for (const auto& name : terms.dns_names)
             must(gnutls_x509_crt_set_subject_alt_name(certificate_, GNUTLS_SAN_DNSNAME, name.data(),

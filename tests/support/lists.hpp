@@ -56,6 +56,7 @@ struct ListTerms {
     int reason = -1;            // of every entry, as RFC 5280 5.3.1 numbers them; -1: none stated
     bool odd_critical = false;  // a critical extension that nobody knows
     bool delta = false;
+    Bytes key_id;  // authorityKeyIdentifier; empty: not stated
 };
 
 inline Bytes issuing_point(const ListTerms& terms) {
@@ -88,6 +89,9 @@ inline Bytes list_extensions(const ListTerms& terms) {
     if (!terms.point.empty() || terms.only_ca || terms.only_user)
         all = der::join({all, der::extension({0x55, 0x1d, 0x1c}, true, issuing_point(terms))});
     if (terms.delta) all = der::join({all, der::extension({0x55, 0x1d, 0x1b}, true, {0x02, 0x01, 0x01})});
+    if (!terms.key_id.empty())
+        all = der::join(
+            {all, der::extension({0x55, 0x1d, 0x23}, false, der::sequence({der::element(0x80, terms.key_id)}))});
     if (terms.odd_critical) all = der::join({all, der::extension({0x2a, 0x03, 0x04}, true, {0x05, 0x00})});
     return der::element(0xa0, der::element(0x30, all));
 }

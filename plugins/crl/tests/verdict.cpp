@@ -93,6 +93,19 @@ TEST_CASE("a list by another key of the same name is not believed", "[crl]") {
     CHECK(world.ask(world.edge).standing == RevocationStanding::good);
 }
 
+TEST_CASE("the list of a CA's other key is that key's: the certificate's own list is missing, not unverifiable",
+          "[crl]") {
+    World world;
+    ListTerms terms;
+    terms.key_id = x509::Certificate::read(world.other.der())->subject_key_id;
+    REQUIRE_FALSE(terms.key_id.empty());
+    world.add(make_list(world.other, terms));
+    CHECK(world.token(world.edge) == "crl-unreachable");
+    terms.key_id = x509::Certificate::read(world.root.der())->subject_key_id;
+    world.add(make_list(world.other, terms));
+    CHECK(world.token(world.edge) == "crl-unverifiable");
+}
+
 TEST_CASE("an issuer that may not sign lists does not", "[crl]") {
     World world;
     auto terms = ca("Root");
