@@ -1,18 +1,10 @@
-"""One posternd with its folder, and the `postern` command beside it. The configuration is a template of conf/ (or any
-text) in which ${name} stands for what only the run knows: ports, folders, fingerprints."""
+"""One posternd with its folder, and the `postern` command beside it. The configuration is the caller's text, which may be
+changed and reloaded."""
 import os
 import signal
-import string
 import subprocess
 
 from .process import Failed, Process, wait_until, write
-
-CONF = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'conf')
-
-
-def template(name):
-    with open(os.path.join(CONF, name), encoding='utf-8') as file:
-        return string.Template(file.read())
 
 
 class Edge:
