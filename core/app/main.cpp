@@ -1,5 +1,7 @@
 // posternd: see daemon.hpp for what it is made of.
 #include <app/daemon.hpp>
+#include <base/counters.hpp>
+#include <base/messages.hpp>
 #include <config/keys.hpp>
 #include <cstdio>
 #include <cstring>
@@ -14,8 +16,15 @@ int main(int argc, char** argv) {
         } else if (std::strcmp(argv[i], "--print-reference") == 0) {
             std::fputs(postern::config::reference_page().c_str(), stdout);
             return 0;
+        } else if (std::strcmp(argv[i], "--print-messages") == 0) {
+            std::fputs(postern::message_page().c_str(), stdout);
+            return 0;
+        } else if (std::strcmp(argv[i], "--print-counters") == 0) {
+            std::fputs(postern::counter_page().c_str(), stdout);
+            return 0;
         } else {
-            std::fputs("usage: posternd [-c FILE] [-v] [--print-reference]\n", stderr);
+            std::fputs("usage: posternd [-c FILE] [-v] [--print-reference | --print-messages | --print-counters]\n",
+                       stderr);
             return 64;
         }
     }

@@ -49,6 +49,18 @@ bool full(const Values& values) {
 }
 }  // namespace
 
+std::string counter_page() {
+    std::string page =
+        "# Counters\n\nWhat `plugins/counters` serves as Prometheus text. The first three are the white paper's; "
+        "plugins add "
+        "their own (see their READMEs). Made by `posternd --print-counters`.\n\n| name | kind | what it counts |\n"
+        "|---|---|---|\n";
+    for (const auto& one : counter_catalogue())
+        page += "| `" + std::string(one.name) + "` | " + (one.kind == CounterKind::gauge ? "gauge" : "counter") +
+                " | " + std::string(one.explanation) + " |\n";
+    return page;
+}
+
 Counters::Counters() {
     for (const auto& entry : counter_catalogue()) {
         auto& made =

@@ -20,6 +20,7 @@ struct CounterEntry {
 
 // What the core counts; a plugin's own names are added as they come, with the plugin as explanation.
 std::span<const CounterEntry> counter_catalogue();
+std::string counter_page();  // docs/counters.md
 
 class Counters {
 public:

@@ -20,8 +20,8 @@ static const Message catalogue[] = {
     {"plugin-refused", Severity::error, "A plugin file was not loaded; the line says why and the remedy."},
     {"plugin-failed", Severity::error,
      "A plugin threw, answered nonsense or missed its deadline; that transaction was deferred."},
-    {"plugin-stalled", Severity::error,
-     "A plugin's lane does not answer; until it does, what depends on it is deferred."},
+    {"plugin-blocked", Severity::warning,
+     "A plugin that promised not to block held a worker and all its sessions; the line names it and for how long."},
     {"role-missing", Severity::error,
      "No plugin provides a role that listed domains depend on: their mail is deferred."},
     {"script-failed", Severity::error, "A policy script failed; the transactions it decides for are deferred."},
@@ -51,10 +51,35 @@ static const Message catalogue[] = {
     {"domain-waiting", Severity::error, "Nothing was delivered to a listed domain for 24 hours."},
     {"resolver-failed", Severity::warning, "A DNS look-up failed; the mail concerned is deferred."},
     {"control-failed", Severity::warning, "A command on the control socket could not be carried out."},
-    {"worker-blocked", Severity::warning, "Something held a worker for too long; the line names what ran."},
 };
 
 std::span<const Message> messages() { return catalogue; }
+
+static std::string_view word(Severity severity) {
+    switch (severity) {
+        case Severity::debug:
+            return "debug";
+        case Severity::info:
+            return "info";
+        case Severity::warning:
+            return "warning";
+        case Severity::error:
+            break;
+    }
+    return "error";
+}
+
+std::string message_page() {
+    std::string page =
+        "# Messages\n\nWhat the daemon logs, one line an event: `TIME SEVERITY ID: TEXT`. Ids are stable. Plugins have "
+        "their own, in each plugin's README. Made by `posternd --print-messages`.\n\n| id | severity | what it means "
+        "|\n"
+        "|---|---|---|\n";
+    for (const auto& one : catalogue)
+        page += "| `" + std::string(one.id) + "` | " + std::string(word(one.severity)) + " | " +
+                std::string(one.explanation) + " |\n";
+    return page;
+}
 
 const Message* find_message(std::string_view id) {
     const auto* found = std::find_if(std::begin(catalogue), std::end(catalogue),

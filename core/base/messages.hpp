@@ -4,6 +4,7 @@
 
 #include <postern/host.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace postern {
@@ -16,5 +17,6 @@ struct Message {
 
 std::span<const Message> messages();
 const Message* find_message(std::string_view id);
+std::string message_page();  // docs/messages.md
 
 }  // namespace postern
