@@ -145,7 +145,7 @@ void Daemon::make_parts() {
     services_ = std::make_unique<net::Services>(
         net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_});
     listeners_ = std::make_unique<Listeners>(loop_, *services_, workers_, draining_);
-    dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_);
+    dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
     control_ =
         std::make_unique<Control>(loop_, [this](std::vector<std::string> words) { return answer(std::move(words)); });
 }

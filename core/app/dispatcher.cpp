@@ -22,8 +22,8 @@ void Dispatcher::stop() {
 }
 
 std::size_t Dispatcher::concurrency(const queue::Destination& destination) const {
-    const auto& settings = *workers_.front()->generation->settings;
-    for (const auto& connector : settings.send_connectors)
+    const auto generation = current_();
+    for (const auto& connector : generation->settings->send_connectors)
         if (destination.route == std::string(net::smtp_route) + connector.name) return connector.concurrency;
     return 4;
 }

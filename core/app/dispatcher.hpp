@@ -10,8 +10,10 @@ namespace postern::app {
 
 class Dispatcher {
 public:
-    Dispatcher(net::asio::io_context& loop, net::Services& services, std::vector<std::unique_ptr<net::Worker>>& workers)
-        : loop_(loop), services_(services), workers_(workers), timer_(loop) {}
+    using Current = std::function<std::shared_ptr<const net::Generation>()>;  // the workers' own are theirs alone
+    Dispatcher(net::asio::io_context& loop, net::Services& services, std::vector<std::unique_ptr<net::Worker>>& workers,
+               Current current)
+        : loop_(loop), services_(services), workers_(workers), current_(std::move(current)), timer_(loop) {}
     void start();
     void stop();  // no new deliveries; those under way finish
     std::size_t under_way() const { return under_way_; }
@@ -24,6 +26,7 @@ private:
     net::asio::io_context& loop_;
     net::Services& services_;
     std::vector<std::unique_ptr<net::Worker>>& workers_;
+    Current current_;
     net::asio::steady_timer timer_;
     std::map<queue::Destination, std::size_t> active_;
     std::size_t under_way_ = 0, turn_ = 0;
