@@ -1,0 +1,18 @@
+// What a script sees of a session, its TLS connection and the envelope: read-only objects, one of each a state, that
+// show the question under way and are dead between calls. Names and meanings stand in the tables of views.cpp.
+#pragma once
+
+#include <lua.hpp>
+#include <postern/decider.hpp>
+
+namespace postern::script {
+
+// The registry references of one state's three objects.
+struct Views {
+    int session = LUA_NOREF, tls = LUA_NOREF, envelope = LUA_NOREF;
+};
+
+// Makes them; each looks at `*shown`, which is null while no call runs.
+Views make_views(lua_State* lua, const Question* const* shown);
+
+}  // namespace postern::script
