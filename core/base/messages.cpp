@@ -25,6 +25,7 @@ static const Message catalogue[] = {
     {"role-missing", Severity::error,
      "No plugin provides a role that listed domains depend on: their mail is deferred."},
     {"script-failed", Severity::error, "A policy script failed; the transactions it decides for are deferred."},
+    {"script-log", Severity::info, "What a policy script said by postern.log; the line names file and line."},
     // sessions
     {"session-refused", Severity::info, "A connection was refused before a session began; the line says which limit."},
     {"mail-refused", Severity::info, "A transaction was refused; the line names the cause, certificate and next step."},

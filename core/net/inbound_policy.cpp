@@ -52,7 +52,7 @@ awaitable<bool> InboundPolicy::ask_deciders(const Question& question, policy::Re
     const auto take = [&](const Decision& decision, bool may_replace) {
         verdict = stricter(verdict, decision.verdict);
         if (decision.demand) requirement.demand = policy::strictest(requirement.demand, *decision.demand);
-        if (may_replace && decision.spoke && decision.demand) requirement.floor_replaced = true;
+        if (may_replace && decision.replaces_floor) requirement.floor_replaced = true;
     };
     if (worker_.scripts) {
         auto answer = worker_.scripts->decide(question);
@@ -61,7 +61,7 @@ awaitable<bool> InboundPolicy::ask_deciders(const Question& question, policy::Re
             log_.decision("script failed: " + answer.error);
             all_answered = question.partner.empty();
         }
-        take(answer.decision, requirement.partner.enforcement_script && answer.partner_spoke);
+        take(answer.decision, requirement.partner.enforcement_script);
     }
     for (const auto& named : services_.plugins.deciders()) {
         auto pending = named.decider->decide(question);

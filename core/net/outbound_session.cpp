@@ -62,8 +62,7 @@ awaitable<void> OutboundDelivery::require() {
     const Question question{Event::outbound_requirement, &nobody, &letter, entry_, destination_.domain};
     const auto answer = worker_.scripts->decide(question);
     if (answer.decision.demand) requirement_.demand = policy::strictest(requirement_.demand, *answer.decision.demand);
-    if (requirement_.partner.enforcement_script && answer.partner_spoke && answer.decision.demand)
-        requirement_.floor_replaced = true;
+    if (requirement_.partner.enforcement_script && answer.decision.replaces_floor) requirement_.floor_replaced = true;
     if ((answer.failed || answer.partner_failed) && !entry_.empty()) {
         services_.log.error("script-failed", answer.error + "; domain " + destination_.domain);
         fail("script-failed", "4.3.0", "a policy script failed: " + answer.error);

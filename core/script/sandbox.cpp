@@ -67,10 +67,8 @@ void Sandbox::set_up(lua_State* lua) {
     push_libraries(lua);
     lua_newtable(lua);
     push_verdicts(lua);
-    for (const auto& [name, function] : {std::pair{"on", on}, std::pair{"listed", listed}, std::pair{"log", log}}) {
-        lua_pushcfunction(lua, function);
-        lua_setfield(lua, -2, name);
-    }
+    const luaL_Reg functions[] = {{"on", on}, {"listed", listed}, {"log", log}, {nullptr, nullptr}};
+    luaL_setfuncs(lua, functions, 0);
     make_read_only(lua, "postern");
     lua_setfield(lua, -2, "postern");
     lua_newtable(lua);

@@ -1,0 +1,19 @@
+// The ScriptSet as it is: compiled files, those for all first. Immutable once loaded.
+#pragma once
+
+#include <map>
+#include <script/sandbox.hpp>
+
+namespace postern::script {
+
+class LoadedSet : public ScriptSet {
+public:
+    bool has_partner(std::string_view entry) const override { return by_partner.contains(entry); }
+    std::vector<std::string> files() const override;
+
+    std::vector<ScriptFile> scripts;
+    std::size_t for_all = 0;  // that many of them run for every transaction
+    std::map<std::string, std::size_t, std::less<>> by_partner;
+};
+
+}  // namespace postern::script
