@@ -8,6 +8,7 @@ namespace {
 // One item of a pattern: how long it is written, and what it is.
 struct Item {
     std::size_t length = 1;
+    bool mark = false;   // "(" and ")": compares nothing
     bool walks = false;  // %b, %1: compares along the subject each time that it is tried
     double tests = 1;    // comparisons an octet: a set tries its members one after the other
 };
@@ -25,6 +26,7 @@ std::size_t set_length(std::string_view rest) {
 
 Item item_at(std::string_view rest) {
     Item item;
+    item.mark = rest[0] == '(' || rest[0] == ')';
     if (rest[0] == '[') {
         item.length = set_length(rest);
         item.tests = static_cast<double>(item.length);
@@ -54,7 +56,7 @@ double pattern_steps(std::string_view pattern, std::size_t subject, bool anchore
         const auto item = item_at(pattern);
         pattern.remove_prefix(item.length);
         tests = std::max(tests, item.tests);
-        run += 1;
+        if (!item.mark) run += 1;
         if (item.walks) choices += 1;
         if (pattern.empty()) {
         } else if (pattern[0] == '*' || pattern[0] == '+' || pattern[0] == '-') {
