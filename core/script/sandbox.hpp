@@ -19,6 +19,8 @@ constexpr EventName event_names[] = {
     {"mail", Event::mail},
     {"outbound_requirement", Event::outbound_requirement},
 };
+// What `postern` holds; docs/scripts.md explains each.
+constexpr std::string_view postern_fields[] = {"on", "listed", "log", "defer", "reject", "proceed"};
 constexpr std::size_t event_count = std::size(event_names);
 
 struct ScriptFile {

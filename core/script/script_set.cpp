@@ -6,6 +6,7 @@
 #include <fstream>
 #include <mail/address.hpp>
 #include <script/loaded_set.hpp>
+#include <script/spelling.hpp>
 
 namespace postern::script {
 
@@ -95,8 +96,16 @@ void Loader::file(const fs::path& path, bool of_partner) {
     Sandbox::Fault wrong;
     std::vector<Sandbox::Fault> faults;
     auto& scripts = set->scripts;
-    if (scratch_->compile(source, script.code, wrong)) faults = scratch_->add(script, scripts.size());
-    else faults.push_back(wrong);
+    if (scratch_->compile(source, script.code, wrong)) {
+        faults = scratch_->add(script, scripts.size());
+        // Those that running it has named already are left out.
+        for (auto& typo : misspelt(source, {std::begin(postern_fields), std::end(postern_fields)}))
+            if (std::none_of(faults.begin(), faults.end(),
+                             [&](const Sandbox::Fault& one) { return one.line == typo.line; }))
+                faults.push_back(std::move(typo));
+    } else {
+        faults.push_back(wrong);
+    }
     for (const auto& fault : faults) {
         problem(path, fault.line, fault.cause);
         // What follows is looked at in a fresh state: every file's faults, not those that one file caused in others.
