@@ -100,8 +100,9 @@ void Loader::file(const fs::path& path, bool of_partner) {
         faults = scratch_->add(script, scripts.size());
         // Those that running it has named already are left out.
         for (auto& typo : misspelt(source, {std::begin(postern_fields), std::end(postern_fields)}))
-            if (std::none_of(faults.begin(), faults.end(),
-                             [&](const Sandbox::Fault& one) { return one.line == typo.line; }))
+            if (std::none_of(faults.begin(), faults.end(), [&](const Sandbox::Fault& one) {
+                    return one.line == typo.line && one.cause == typo.cause;
+                }))
                 faults.push_back(std::move(typo));
     } else {
         faults.push_back(wrong);
