@@ -6,7 +6,7 @@
 local requirement = {
     tls = "mutual",
     min_tls = "1.3",
-    -- Part of the issuer's name (RFC 4514 text, as `postern cert show` prints it) somewhere in the verified path.
+    -- Part of an issuer's name (RFC 4514 text, as session.tls.issuer shows it) in the verified path.
     issuer = "O=Woodgrove Bank",
 }
 
