@@ -33,8 +33,10 @@ Fault transport_fault(const Requirement& requirement, const Evidence& evidence) 
     if (evidence.tls) return {};
     const bool offered_untried =
         evidence.starttls_offered && !evidence.starttls_tried && !evidence.handshake_failed_lately;
-    if (offered_untried) return {"starttls-required", "is accepted only over mutual TLS"};
-    return {"tls-unavailable", "is accepted only over mutual TLS, and no TLS session could be made with you lately"};
+    const std::string only =
+        std::string("is accepted only over ") + (requirement.needs_mutual() ? "mutual TLS" : "TLS");
+    if (offered_untried) return {"starttls-required", only};
+    return {"tls-unavailable", only + ", and no TLS session could be made with you lately"};
 }
 
 Fault chain_fault(const Requirement& requirement, const Evidence& evidence) {
