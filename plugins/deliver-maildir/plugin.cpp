@@ -1,23 +1,31 @@
+// Descriptor and wiring: one Delivery under the name `maildir`.
 #include <deliver-maildir/maildir.hpp>
+#include <memory>
 #include <postern/plugin.hpp>
 
-namespace {
+namespace postern::maildir {
 
-class MaildirPlugin : public postern::Plugin {
-    std::vector<postern::KeySpec> keys() const override {
-        return {{"folder", postern::KeyKind::path, "/var/mail", "Parent of DOMAIN/LOCAL-PART/{tmp,new,cur}."}};
+class MaildirPlugin final : public Plugin {
+public:
+    std::vector<KeySpec> keys() const override {
+        return {{"folder", KeyKind::path, "/var/mail", "Parent of DOMAIN/LOCAL-PART/{tmp,new,cur}."}};
     }
-    void start(postern::Registrar& registrar) override {
-        apply(registrar.host().settings());
-        registrar.provide<postern::Delivery>(maildir_, postern::Runs::lane, "maildir");
+    std::vector<SettingsProblem> check(const SettingsNode& node) const override {
+        const auto* folder = node.find("folder");
+        if (!folder || folder->value.starts_with('/')) return {};
+        return {{folder->file, folder->line, "folder", "\"" + folder->value + "\" is not an absolute path"}};
     }
-    void apply(const postern::SettingsNode& settings) override {
-        maildir_.folder(std::string(settings.text("folder", "/var/mail")));
+    void start(Registrar& registrar) override {
+        maildir_ = std::make_unique<Maildir>(registrar.host());
+        registrar.provide<Delivery>(*maildir_, Runs::lane, "maildir");
     }
-    postern::maildir::Maildir maildir_;
+    void apply(const SettingsNode& node) override { maildir_->use(std::string(node.text("folder", "/var/mail"))); }
+
+private:
+    std::unique_ptr<Maildir> maildir_;
 };
 
-}  // namespace
+}  // namespace postern::maildir
 
 POSTERN_PLUGIN("deliver-maildir", "0.1");
-POSTERN_ENTRY(MaildirPlugin)
+POSTERN_ENTRY(postern::maildir::MaildirPlugin)
