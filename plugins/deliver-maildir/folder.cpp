@@ -61,8 +61,13 @@ Outcome<Folder> Folder::child(const std::string& name) const {
     if (!made && errno != EEXIST) return failed(name);
     File file(::openat(file_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (file.get() < 0) return failed(name);
-    if (made)
-        if (auto failure = sync()) return *failure;
+    if (made) {
+        if (auto failure = sync()) {
+            // Away again: the next try must not take it for one that is durable.
+            ::unlinkat(file_.get(), name.c_str(), AT_REMOVEDIR);
+            return *failure;
+        }
+    }
     return Folder(path_ + "/" + name, std::move(file));
 }
 

@@ -123,6 +123,10 @@ TEST_CASE("whatever cannot be flushed is not delivered, and not there", "[maildi
 
 TEST_CASE("a folder whose making could not be flushed takes no mail", "[maildir]") {
     Watched at;
-    CHECK(at.deliver("/contoso.com").kind == VerdictKind::defer);
-    CHECK_FALSE(at.there("new/m"));
+    for (const std::string& step : {std::string("/mail"), std::string("/contoso.com"), std::string("/bob")}) {
+        INFO(step);
+        CHECK(at.deliver(step).kind == VerdictKind::defer);
+        CHECK_FALSE(at.there("new/m"));
+    }
+    CHECK(at.deliver().kind == VerdictKind::proceed);
 }
