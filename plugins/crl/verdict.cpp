@@ -59,10 +59,11 @@ void Search::look_into(const KnownList& known) {
     const auto reasons = covered_reasons(list, certificate, why);
     if (!reasons) return lacks(Lack::out_of_scope, known, why);
     if (!list.unusable.empty()) return lacks(Lack::unverifiable, known, list.unusable);
-    if (of_another_key(known)) return;
-    if (!believed(known))
+    if (!believed(known)) {
+        if (of_another_key(known)) return;
         return lacks(Lack::unverifiable, known,
                      "its signature is not by the certificate's issuer " + x509::shown(path.front()));
+    }
     if (list.this_update > terms.at + clock_skew)
         return lacks(Lack::stale, known, "it is not valid before " + date(list.this_update));
     // What an old list says of a serial stays so: nobody is taken off a list but from hold.
@@ -86,7 +87,7 @@ bool Search::believed(const KnownList& known) const {
 // A CA keeps its name when it changes its key: a list that states the other key is that one's, not a bad one of ours.
 bool Search::of_another_key(const KnownList& known) const {
     const auto& stated = known.list.authority_key_id;
-    return !stated.empty() && !believed(known) && std::ranges::none_of(path, [&](const Certificate& one) {
+    return !stated.empty() && std::ranges::none_of(path, [&](const Certificate& one) {
         return one.subject == certificate.issuer && (one.subject_key_id.empty() || one.subject_key_id == stated);
     });
 }

@@ -99,6 +99,7 @@ def end_all():
 def end_with_us():
     """SIGTERM ends us like Ctrl-C does: with everything that we started."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background deaf to it
 
 
 def free_port(*addresses):

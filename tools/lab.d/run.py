@@ -10,7 +10,7 @@ import textwrap
 import time
 
 import world as cast
-from lab.process import Failed, end_all, end_with_us
+from lab.process import Failed, end_all, end_with_us, write
 from steps import STEPS
 
 WIDE = 118
@@ -44,30 +44,30 @@ def logs(world):
 
 def keep(world):
     """Stays until Ctrl-C, and says what there is to try."""
-    def typed(edge, words):
-        return '  ' + shlex.join(edge.command()) + ' ' + words
-    contoso, leaf = world.contoso, world.woodgrove_leaf
-    dialogue = f'openssl s_client -starttls smtp -crlf -quiet -connect {contoso.address}:{contoso.port}'
+    contoso, woodgrove, leaf = world.contoso, world.woodgrove, world.woodgrove_leaf
+    for edge in (contoso, woodgrove):
+        write(edge.folder + '/postern', '#!/bin/sh\nexec ' + shlex.join(edge.command()) + ' "$@"\n', 0o755)
+    send = f'python3 {shlex.quote(cast.HERE)}/send.py {contoso.address}:{contoso.port} bob@woodgrovebank.com alice@contoso.com'
     print(f'''
-It runs until Ctrl-C. Contoso is {contoso.address}:{contoso.port}, Woodgrove Bank {world.woodgrove.address}:{world.woodgrove.port}.
-Try, from another terminal (for the other side put woodgrove in place of contoso):
+It runs until Ctrl-C. Contoso is {contoso.address}:{contoso.port}, Woodgrove Bank {woodgrove.address}:{woodgrove.port}.
+From another terminal, `cd {world.folder}` (woodgrove/ holds the other side):
 
-{typed(contoso, 'status')}
-{typed(contoso, 'log list')}
-{typed(contoso, 'log show --receive')}
-{typed(contoso, 'crl list')}
-{typed(contoso, 'crl refresh')}
-{typed(contoso, 'proxy show')}
-{typed(contoso, f'config check {contoso.conf}')}
-  kill -HUP {contoso.process.pid}      # after an edit of {contoso.conf}
-  python3 -c "import urllib.request as u; print(u.urlopen('http://{contoso.metrics}/metrics').read().decode())"
+  contoso/postern status
+  contoso/postern log list
+  contoso/postern log show --receive
+  contoso/postern crl list
+  contoso/postern crl refresh
+  contoso/postern proxy show
+  contoso/postern config check contoso/postern.conf
+  kill -HUP {contoso.process.pid}                     # takes up what was edited in contoso/postern.conf
+  python3 -c "from urllib.request import *; print(urlopen('http://{contoso.metrics}/metrics').read().decode())"
 
-Speak to Contoso as the bank; then as somebody without a certificate (EHLO x, MAIL FROM:<bob@woodgrovebank.com>):
-  {dialogue} -cert {leaf.certificate} -cert_chain {leaf.chain} -key {leaf.key}
-  {dialogue}
+Write to Alice as the bank: with its certificate, without one, without TLS:
+  {send} {leaf.chain} {leaf.key}
+  {send} --tls
+  {send}
 
-Mailboxes: {contoso.folder}/mail  {world.woodgrove.folder}/mail
-Logs:      {logs(world)}''', flush=True)
+Mailboxes: contoso/mail, woodgrove/mail. Logs: contoso/log, woodgrove/log.''', flush=True)
     try:
         while True:
             signal.pause()

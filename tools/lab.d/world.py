@@ -89,10 +89,10 @@ class World:
             raise Failed(f'postern {" ".join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}')
         return done.stdout
 
-    def sender(self, leaf=None, **more):
+    def sender(self, leaf=None, helo='mail1.woodgrovebank.com', **more):
         """A stranger at Contoso's door. Each has an address of its own: an edge remembers addresses."""
         self._sources += 1
-        return Sender(self.contoso, 'mail1.woodgrovebank.com', leaf, source=f'127.0.9.{self._sources}', **more)
+        return Sender(self.contoso, helo, leaf, source=f'127.0.9.{self._sources}', **more)
 
     def hand_in(self, edge, sender, recipients, subject, more=''):
         """The hub behind an edge hands it a message."""
