@@ -1,7 +1,10 @@
 """What the lab shows, in order: each step a sentence, what proves it, and why. A step fails by raising Failed; the later
 ones stand on what the earlier ones left, as a day at two companies would."""
+import signal
+import ssl
+
 from lab.client import message
-from lab.process import Failed, wait_until
+from lab.process import Failed, wait_until, write
 from world import World, counter
 
 STEPS = []
@@ -153,6 +156,36 @@ def unlisted(world):
     if 'x-domain-secured' in mail:
         raise Failed('it was marked:\n' + mail)
     return field(mail, 'Received')
+
+
+@step('Contoso copies the example script for this partner (TLS 1.3 only, the bank\'s own issuer only), SIGHUP. The bank with '
+      'TLS 1.2: deferred; with TLS 1.3: accepted; Carol in clear: as ever.',
+      'A script may demand more of one partner, and never less. Should it fail, that partner\'s mail waits, nobody else\'s.')
+def tightened(world):
+    write(world.contoso.folder + '/scripts/partners/woodgrovebank.com.lua',
+          world.shipped('examples/woodgrovebank.com.lua'))
+    in_force = world.contoso.reload().split(' ', 2)[2]
+    old = answer_to(world, '454 4.7.5 tls-too-old: woodgrovebank.com', leaf=world.woodgrove_leaf,
+                    at_most=ssl.TLSVersion.TLSv1_2)
+    new = answer_to(world, '250 2.1.0', leaf=world.woodgrove_leaf)
+    with world.sender() as session:
+        other = must_hold(session.to_mail('carol@example.org'), '250 2.1.0')
+    return f'{in_force}\nTLS 1.2: {old}\nTLS 1.3: {new}\nCarol:   {other}'
+
+
+@step('A mistake in that script, SIGHUP: refused with file and line, and the script that was in force stays.',
+      'A broken edit never goes live and never switches anything off.')
+def broken_script(world):
+    path = world.contoso.folder + '/scripts/partners/woodgrovebank.com.lua'
+    text = world.shipped('examples/woodgrovebank.com.lua')
+    since = world.contoso.process.mark()
+    write(path, text.replace('postern.on("mail"', 'postern.onn("mail"'))
+    world.contoso.process.signal(signal.SIGHUP)
+    line = world.contoso.process.wait_for('reload-refused', since)
+    must_hold(line, 'woodgrovebank.com.lua:', 'did you mean on')
+    answer_to(world, '454 4.7.5 tls-too-old', leaf=world.woodgrove_leaf, at_most=ssl.TLSVersion.TLSv1_2)
+    write(path, text)
+    return line.split(' ', 2)[2]
 
 
 @step('Fabrikam goes onto the receive list, SIGHUP: in force for the session that was open all the time, and nobody was cut '

@@ -67,9 +67,15 @@ class World:
                 root=self.root.certificate, chain=leaf.chain, key=leaf.key, hub=hub.sha256(), address=address,
                 port=self.port)
         write(folder + '/recipients', person + '\n')
+        write(folder + '/scripts/domain-security.lua', self.shipped('domain-security.lua'))
         edge = Edge(self.build, folder, 'mail1.' + domain, address, self.port, text)
         edge.metrics, edge.short, edge.hub = metrics, name, hub
         return edge
+
+    @staticmethod
+    def shipped(script):
+        with open(f'{HERE}/../../scripts/{script}', encoding='utf-8') as file:
+            return file.read()
 
     def start(self):
         for service in (self.web, self.proxy, self.names):
