@@ -32,6 +32,24 @@ private:
         for (auto& der : request_.explicit_crls)
             if (auto list = x509::CertificateList::read(std::move(der)))
                 explicit_.push_back(std::make_shared<const KnownList>(std::move(*list), "given"));
+            else unreadable_ = list.failure.text;
+    }
+    // Lists were given to be judged by: no policy on absent sources lets a certificate pass without one.
+    void demand_given(CertificateRevocation& answer, const x509::Certificate& certificate) const {
+        const auto standing = answer.standing;
+        const bool by_policy = standing == RevocationStanding::no_source ||
+                               standing == RevocationStanding::short_lived ||
+                               standing == RevocationStanding::not_checked;
+        if (by_policy)
+            answer = {RevocationStanding::unknown,
+                      "crl-unreachable",
+                      x509::shown(certificate) + ": none of the lists given is for it",
+                      "",
+                      {}};
+        if (answer.reason != "crl-unreachable" || unreadable_.empty()) return;
+        answer.standing = RevocationStanding::unusable;
+        answer.reason = "crl-unverifiable";
+        answer.sentence += ", and of those one is no list: " + unreadable_;
     }
     std::vector<KnownListRef> lists_for(const x509::Certificate& certificate) const {
         if (!request_.only_explicit_crls) return store_.named(certificate.issuer.key());
@@ -57,6 +75,8 @@ private:
         answers_.clear();
         for (std::size_t i = 0; i + 1 < path_.size(); ++i)
             answers_.push_back(decide(path_[i], std::span(path_).subspan(i + 1), lists_for(path_[i]), terms));
+        if (!request_.only_explicit_crls) return;
+        for (std::size_t i = 0; i < answers_.size(); ++i) demand_given(answers_[i], path_[i]);
     }
     void go_on() {
         decide_all();
@@ -103,6 +123,7 @@ private:
     RevocationRequest request_;
     std::vector<x509::Certificate> path_;
     std::vector<KnownListRef> explicit_;
+    std::string unreadable_;
     Answers answers_;
     std::size_t round_ = 0;
     std::mutex mutex_;

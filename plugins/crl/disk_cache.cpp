@@ -113,6 +113,11 @@ std::optional<Failure> DiskCache::write(const CacheEntry& entry) const {
         ::unlink(beside.c_str());
         return failure;
     }
+    // The rename too must outlive a crash. Where it does not, the list is fetched again.
+    if (const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
+        ::fsync(folder);
+        ::close(folder);
+    }
     return std::nullopt;
 }
 
@@ -124,10 +129,12 @@ void DiskCache::read_all(const std::function<void(CacheEntry)>& good,
                          const std::function<void(std::string)>& bad) const {
     if (folder_.empty()) return;
     std::error_code error;
-    for (const auto& file : fs::directory_iterator(folder_, error)) {
-        const auto path = file.path().string();
-        if (file.path().extension() == ".new") fs::remove(path, error);
-        if (file.path().extension() != ".crl") continue;
+    std::error_code ended;
+    for (fs::directory_iterator file(folder_, ended); !ended && file != fs::directory_iterator();
+         file.increment(ended)) {
+        const auto path = file->path().string();
+        if (file->path().extension() == ".new") fs::remove(path, error);
+        if (file->path().extension() != ".crl") continue;
         std::optional<CacheEntry> entry;
         if (fs::file_size(path, error) <= x509::CertificateList::size_limit + largest_head && !error) {
             std::ifstream stream(path, std::ios::binary);

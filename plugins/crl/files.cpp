@@ -37,8 +37,12 @@ std::vector<KnownListRef> read_files(const std::vector<std::string>& paths,
             read_file(path, lists, problem);
             continue;
         }
-        for (const auto& file : fs::directory_iterator(path, error))
-            if (file.is_regular_file()) read_file(file.path().string(), lists, problem);
+        fs::directory_iterator file(path, error);
+        for (; !error && file != fs::directory_iterator(); file.increment(error)) {
+            std::error_code ignored;
+            if (file->is_regular_file(ignored)) read_file(file->path().string(), lists, problem);
+        }
+        if (error) problem(path + ": " + error.message() + "; its lists are missing");
     }
     return lists;
 }

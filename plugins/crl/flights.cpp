@@ -13,24 +13,50 @@ void Flights::configure(Settings settings) {
 }
 
 void Flights::stop() {
-    std::lock_guard lock(mutex_);
-    stopped_ = true;
+    decltype(flights_) dropped;
+    {
+        std::lock_guard lock(mutex_);
+        stopped_ = true;
+        arrived_.clear();
+        dropped.swap(flights_);
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+bool Flights::rests(const Slot& slot, BytesView issuer) const {
+    if (host_.now() >= slot.not_before) return false;
+    const bool known = issuer.empty() || slot.issuers.size() >= most_issuers ||
+                       std::ranges::any_of(slot.issuers, [&](const Bytes& one) { return x509::equal(one, issuer); });
+    return known;
 }
 
 void Flights::fetch(const std::string& url, const Bytes& issuer, bool force, Done done) {
-    auto certificate = x509::Certificate::read(issuer);
-    if (!certificate) return done("its issuer's certificate cannot be read");
-    if (const auto slot = store_.find(url); !force && slot && host_.now() < slot->not_before)
+    const auto slot = store_.find(url);
+    if (!force && slot && rests(*slot, issuer)) {
+        if (slot->last_error.empty()) return done({});  // it came a moment ago, and was of no use
         return done(slot->last_error + " (next try after " + date(slot->not_before) +
                     "; postern crl refresh tries at once)");
+    }
+    std::vector<x509::Certificate> issuers;
+    const auto add = [&issuers](const Bytes& der) {
+        if (auto certificate = x509::Certificate::read(der)) issuers.push_back(std::move(*certificate));
+    };
+    if (!issuer.empty()) add(issuer);
+    if (slot) std::ranges::for_each(slot->issuers, add);
     {
         std::unique_lock lock(mutex_);
         if (stopped_ || flights_.size() >= most_flights) {
             lock.unlock();
             return done("too many fetches are under way");
         }
+        if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
         auto [flight, fresh] = flights_.try_emplace(url);
-        if (flight->second.issuers.size() < most_issuers) flight->second.issuers.push_back(std::move(*certificate));
+        auto& hoped = flight->second.issuers;
+        for (auto& one : issuers)
+            if (hoped.size() < most_issuers + 1 &&
+                std::ranges::none_of(hoped, [&](const auto& other) { return x509::equal(other.der(), one.der()); }))
+                hoped.push_back(std::move(one));
         flight->second.waiting.push_back(std::move(done));
         if (!fresh) return;
     }
@@ -38,11 +64,22 @@ void Flights::fetch(const std::string& url, const Bytes& issuer, bool force, Don
 }
 
 void Flights::begin(const std::string& url) {
-    const auto scheme = url.substr(0, url.find(':'));
+    try {
+        const auto pending = std::make_shared<Pending<FetchAnswer>>(ask(url));
+        pending->on_ready([this, url, pending] { arrived(url, pending); });
+    } catch (const std::exception& fault) {
+        landed(url, Failure{"crl-unreachable", std::string("the fetch could not begin: ") + fault.what()});
+    }
+}
+
+Pending<FetchAnswer> Flights::ask(const std::string& url) {
+    auto scheme = url.substr(0, url.find(':'));
+    for (auto& c : scheme)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     auto* fetcher = host_.role<Fetcher>(scheme);
     if (!fetcher)
-        return landed(url, Failure{"crl-unreachable",
-                                   "no plugin fetches " + scheme + " here (proxy-winhttp brings http and https)"});
+        return Failure{"crl-unreachable",
+                       "no plugin fetches " + scheme + " here (proxy-winhttp brings http and https)"};
     FetchRequest request;
     request.url = url;
     {
@@ -58,8 +95,35 @@ void Flights::begin(const std::string& url) {
         request.if_none_match = slot->etag;
         request.if_modified_since = slot->last_modified;
     }
-    const auto pending = std::make_shared<Pending<FetchAnswer>>(fetcher->fetch(std::move(request)));
-    pending->on_ready([this, url, pending] { landed(url, pending->take()); });
+    return fetcher->fetch(std::move(request));
+}
+
+void Flights::arrived(const std::string& url, const Arrived& answer) {
+    {
+        std::lock_guard lock(mutex_);
+        if (stopped_) return;
+        arrived_.emplace_back(url, answer);
+        changed_.notify_one();  // within: once the answer is out we may be destroyed
+    }
+}
+
+void Flights::run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        changed_.wait(lock, [this] { return stopped_ || !arrived_.empty(); });
+        if (stopped_) return;
+        auto [url, answer] = std::move(arrived_.front());
+        arrived_.pop_front();
+        lock.unlock();
+        try {
+            landed(url, answer->take());
+        } catch (...) {
+            // Who waits threw: theirs alone, the next flight lands all the same.
+            host_.log(Severity::error, messages::crl_fetch_failed, url + ": whoever waited for it failed");
+        }
+        answer = nullptr;
+        lock.lock();
+    }
 }
 
 // Empty, or why what came is not believed.
@@ -74,6 +138,19 @@ std::string Flights::judge(const std::string& url, FetchAnswer& answer, const st
     return error.empty() ? error : "the list was not believed: " + error;
 }
 
+// As judge, and nothing escapes: a flight that does not land would keep its URL for ever.
+std::string Flights::take_in(const std::string& url, Outcome<FetchAnswer>& answer,
+                             const std::vector<x509::Certificate>& from) try {
+    if (!answer) return answer.failure.text.empty() ? "the fetcher gave no reason" : answer.failure.text;
+    auto error = judge(url, *answer, from);
+    const auto slot = store_.find(url);
+    if (!error.empty() || !slot || !slot->list) return error;
+    const auto& end = slot->list->list.next_update;
+    return end && *end + clock_skew < host_.now() ? "the newest list there ended " + date(*end) : error;
+} catch (const std::exception& fault) {
+    return std::string("the list could not be taken in: ") + fault.what();
+}
+
 void Flights::landed(const std::string& url, Outcome<FetchAnswer> answer) {
     std::vector<x509::Certificate> issuers;
     Milliseconds backoff{};
@@ -82,19 +159,22 @@ void Flights::landed(const std::string& url, Outcome<FetchAnswer> answer) {
         if (const auto flight = flights_.find(url); flight != flights_.end()) issuers = flight->second.issuers;
         backoff = settings_.backoff;
     }
-    const auto error = answer ? judge(url, *answer, issuers) : answer.failure.text;
+    const auto error = take_in(url, answer, issuers);
     if (error.empty()) {
+        store_.succeeded(url, backoff);
         host_.log(Severity::info, messages::crl_fetched,
                   url + " " + answer->way + (answer->not_modified ? ", not modified" : ""));
         host_.alarm("crl-unreachable", url, {});
     } else {
-        store_.failed(url, error, backoff, issuers.empty() ? BytesView() : issuers.front().der());
+        store_.failed(url, error, backoff, issuers);
         host_.log(Severity::warning, messages::crl_fetch_failed, url + ": " + error);
-        const auto slot = store_.find(url);
-        if (slot && slot->list && slot->list->list.next_update && *slot->list->list.next_update < host_.now())
+    }
+    if (const auto slot = store_.find(url); slot && slot->list) {
+        gauge(*slot);
+        const auto& end = slot->list->list.next_update;
+        if (!error.empty() && end && *end < host_.now())
             host_.alarm("crl-unreachable", url, "the list ended and no newer one could be had: " + error);
     }
-    gauges(url);
     std::vector<Done> waiting;
     {
         // Only now: who asked meanwhile was added to this flight, and is told its result.
@@ -105,21 +185,25 @@ void Flights::landed(const std::string& url, Outcome<FetchAnswer> answer) {
     for (const auto& done : waiting) done(error);
 }
 
-void Flights::gauges(const std::string& url) const {
-    const auto slot = store_.find(url);
-    if (!slot || !slot->list || !slot->list->list.next_update) return;
+void Flights::gauge(const Slot& slot) const {
+    if (!slot.list || !slot.list->list.next_update) return;
     std::string label = "url=\"";
-    for (const char c : url)
+    for (const char c : slot.url)
         if (c == '"' || c == '\\') (label += '\\') += c;
         else label += static_cast<unsigned char>(c) < 32 ? '?' : c;
-    const auto seconds = std::chrono::system_clock::to_time_t(*slot->list->list.next_update);
+    const auto seconds = std::chrono::system_clock::to_time_t(*slot.list->list.next_update);
     host_.gauge("postern_crl_next_update_timestamp_seconds", label + "\"", static_cast<double>(seconds));
 }
 
+void Flights::gauges() const {
+    for (const auto& slot : store_.slots()) gauge(slot);
+}
+
 void Flights::refresh_due() {
+    store_.forget_unused();
     const auto now = host_.now();
     for (const auto& slot : store_.slots())
-        if (slot.list && now >= slot.due && now >= slot.not_before) fetch(slot.url, slot.issuer, false, [](auto&) {});
+        if (slot.list && now >= slot.due && now >= slot.not_before) fetch(slot.url, {}, false, [](auto&) {});
 }
 
 }  // namespace postern::crl

@@ -1,9 +1,13 @@
-// Fetches: one flight a URL for all who wait, back-off for what failed, refresh ahead of time. What arrives is verified
-// by the store before anybody believes it.
+// Fetches: one flight a URL for all who wait, back-off for what failed, refresh ahead of time. What arrives is decoded,
+// verified and written to disk on a thread of its own, made with the first flight: a fetcher's thread has others to
+// serve, and a million entries take a third of a second.
 #pragma once
 
+#include <condition_variable>
 #include <crl/list_store.hpp>
 #include <crl/settings.hpp>
+#include <deque>
+#include <thread>
 
 namespace postern::crl {
 
@@ -13,30 +17,46 @@ public:
     using Done = std::function<void(const std::string& error)>;
 
     Flights(Host& host, ListStore& store) : host_(host), store_(store) {}
+    ~Flights() { stop(); }
+    Flights(const Flights&) = delete;
+    Flights& operator=(const Flights&) = delete;
     void configure(Settings settings);
 
-    // `issuer`: DER of the certificate that must have signed the list. `force` ignores the back-off.
+    // `issuer`: DER of the certificate that must have signed the list; empty: those known of the URL. `force` ignores
+    // the back-off, and so does an issuer whose signature nobody has hoped for yet: a CA with a new key.
     void fetch(const std::string& url, const Bytes& issuer, bool force, Done done);
     // Begins a flight for every list that is due; nobody waits for them.
     void refresh_due();
+    void gauges() const;
+    // Who still waits is dropped, which the consumer sees as a failure.
     void stop();
 
 private:
+    using Arrived = std::shared_ptr<Pending<FetchAnswer>>;
     struct Flight {
         std::vector<x509::Certificate> issuers;
         std::vector<Done> waiting;
     };
+    bool rests(const Slot& slot, BytesView issuer) const;
     void begin(const std::string& url);
+    Pending<FetchAnswer> ask(const std::string& url);
+    void arrived(const std::string& url, const Arrived& answer);
+    void run();
     void landed(const std::string& url, Outcome<FetchAnswer> answer);
     std::string judge(const std::string& url, FetchAnswer& answer, const std::vector<x509::Certificate>& issuers);
-    void gauges(const std::string& url) const;
+    std::string take_in(const std::string& url, Outcome<FetchAnswer>& answer,
+                        const std::vector<x509::Certificate>& from);
+    void gauge(const Slot& slot) const;
 
     Host& host_;
     ListStore& store_;
     std::mutex mutex_;
     Settings settings_;
     std::map<std::string, Flight> flights_;
+    std::condition_variable changed_;
+    std::deque<std::pair<std::string, Arrived>> arrived_;
     bool stopped_ = false;
+    std::thread thread_;
 };
 
 }  // namespace postern::crl

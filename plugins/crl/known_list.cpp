@@ -16,6 +16,12 @@ bool KnownList::signed_by(const x509::Certificate& issuer, Profile profile) cons
     return good;
 }
 
+void KnownList::touch(Time at) const {
+    // Two threads that both ask now may lose one of two stamps a moment apart: no harm.
+    const auto stamp = at.time_since_epoch().count();
+    if (touched_.load(std::memory_order_relaxed) < stamp) touched_.store(stamp, std::memory_order_relaxed);
+}
+
 bool older(const x509::CertificateList& one, const x509::CertificateList& than) {
     if (one.number && than.number) return x509::compare_numbers(*one.number, *than.number) < 0;
     return one.this_update < than.this_update;

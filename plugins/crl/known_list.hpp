@@ -2,6 +2,7 @@
 // found out once a key and remembered.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <postern/trust.hpp>
@@ -21,6 +22,9 @@ public:
 
     // Its issuer by name, and the key may sign lists (keyUsage) and did sign this one.
     bool signed_by(const x509::Certificate& issuer, Profile profile) const;
+    // When a certificate in its scope was last asked about; what nobody asks for is the first to go.
+    void touch(Time at) const;
+    Time touched() const { return Time(Time::duration(touched_.load(std::memory_order_relaxed))); }
 
 private:
     struct Tried {
@@ -31,6 +35,7 @@ private:
     std::string source_;
     mutable std::mutex mutex_;
     mutable std::vector<Tried> tried_;
+    mutable std::atomic<Time::rep> touched_{0};
 };
 using KnownListRef = std::shared_ptr<const KnownList>;
 

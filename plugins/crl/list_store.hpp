@@ -1,5 +1,5 @@
 // What is known of lists: one slot a URL (the list, how fresh, what failed), and the lists from files. A list enters a
-// slot only with a verified signature and never replaces a newer one. Bounded; any thread.
+// slot only with a verified signature and never replaces a newer one of the same key. Bounded; any thread.
 #pragma once
 
 #include <crl/disk_cache.hpp>
@@ -13,13 +13,16 @@ namespace postern::crl {
 struct Slot {
     std::string url;
     KnownListRef list;  // null: never had
-    Bytes issuer;       // DER of the certificate that vouches for it
+    // DER of the certificates whose signature it may bear; the one that vouches for `list` comes first.
+    std::vector<Bytes> issuers;
+    // Lists by other keys that this URL served before its CA renewed its key, until they end.
+    std::vector<KnownListRef> former;
     std::string etag, last_modified;
     Time fetched{}, due{};  // due: fetch again, ahead of nextUpdate
-    Time not_before{};      // back-off
+    Time not_before{};      // nobody asks again before: back-off, and a breath after each answer
     unsigned failures = 0;
     std::string last_error;
-    Time used{};
+    Time used{};  // when the slot was made; the lists know when they were asked
 };
 
 class ListStore {
@@ -41,14 +44,19 @@ public:
     std::string take(const std::string& url, Bytes der, const std::vector<x509::Certificate>& issuers,
                      const std::string& etag, const std::string& last_modified);
     void unchanged(const std::string& url);
-    // `issuer`: whose signature was hoped for, so that a later try knows it.
-    void failed(const std::string& url, const std::string& error, Milliseconds backoff, BytesView issuer);
+    void succeeded(const std::string& url, Milliseconds pause);
+    // `issuers`: whose signature was hoped for, so that a later try knows them.
+    void failed(const std::string& url, const std::string& error, Milliseconds backoff,
+                const std::vector<x509::Certificate>& issuers);
+    // Lists that ended, and URLs that never gave one, which nobody asked for in a month: a partner that left.
+    void forget_unused();
     std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
 
 private:
     Slot& slot(const std::string& url);
     void index();
-    void evict(const std::string& keep);
+    bool evict(const std::string& keep);
+    void drop(std::map<std::string, Slot>::iterator slot);
     void keep(const Slot& slot);
     Time due_after(const x509::CertificateList& list, Time fetched) const;
 

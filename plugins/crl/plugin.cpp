@@ -31,6 +31,7 @@ public:
         flights_->configure(settings);
         if (std::exchange(applied_, true)) return;
         store_->load();
+        flights_->gauges();
         tick();
     }
 

@@ -19,7 +19,8 @@ std::vector<KeySpec> keys() {
         {"crl_ports", KeyKind::list, "", "Ports that URLs of certificates may name; none: the scheme's own."},
         {"allow_private", KeyKind::yes_no, "no", "Fetch from loopback and private addresses too: for a lab."},
         {"timeout", KeyKind::duration, "15s", "For one fetch with all its redirects."},
-        {"backoff", KeyKind::duration, "30s", "Pause after a URL failed; doubles with each failure up to 30 minutes."},
+        {"backoff", KeyKind::duration, "30s",
+         "Pause after a URL answered or failed; doubles with each failure up to 30 minutes."},
         {"files", KeyKind::list, "", "Files or folders with lists, PEM or DER, read at start and reload."},
         {"cache_size", KeyKind::size, "256M", "Lists kept in memory and on disk; the least used go first."},
     };

@@ -129,7 +129,7 @@ Pending<VerbResult> CrlVerbs::refresh(const std::string& only) {
     auto refresh = make_ref<Refresh>();
     refresh->left = slots.size();
     for (const auto& slot : slots)
-        flights_.fetch(slot.url, slot.issuer, true,
+        flights_.fetch(slot.url, {}, true,
                        [refresh, url = slot.url](const std::string& error) { refresh->landed(url, error); });
     return refresh->answer.pending();
 }

@@ -21,7 +21,11 @@ struct Search {
     std::string source, lack_text;
     Lack lack = Lack::nothing_there;
     std::optional<CertificateRevocation> found;
-    bool released = false;  // a delta took it off hold
+    Time released{};  // the newest delta that took it off hold
+    // The newest list with a hold, what those cover; and the usable lists without the serial, what each covers.
+    Time held_by{};
+    std::uint16_t held_for = 0;
+    std::vector<std::pair<Time, std::uint16_t>> without;
 
     void lacks(Lack what, const KnownList& list, const std::string& text) {
         if (what < lack || (what == lack && !lack_text.empty())) return;
@@ -33,15 +37,20 @@ struct Search {
     bool believed(const KnownList& known) const;
     bool of_another_key(const KnownList& known) const;
     void look_into_delta(const KnownList& known);
-    void take_entry(const KnownList& known, const x509::Revocation& entry);
+    void take_entry(const KnownList& known, const x509::Revocation& entry, std::uint16_t reasons);
+    bool hold_has_ended() const;
 };
 
-void Search::take_entry(const KnownList& known, const x509::Revocation& entry) {
+void Search::take_entry(const KnownList& known, const x509::Revocation& entry, std::uint16_t reasons) {
     if (entry.reason == x509::RevocationReason::remove_from_crl) {
-        released = true;
+        released = std::max(released, known.list.this_update);
         return;
     }
     const bool hold = entry.reason == x509::RevocationReason::certificate_hold;
+    if (hold) {
+        held_by = std::max(held_by, known.list.this_update);
+        held_for |= reasons;
+    }
     if (found && hold) return;
     found = CertificateRevocation{};
     found->standing = hold ? RevocationStanding::on_hold : RevocationStanding::revoked;
@@ -52,12 +61,22 @@ void Search::take_entry(const KnownList& known, const x509::Revocation& entry) {
     found->valid_until = known.list.next_update.value_or(terms.at + without_next_update);
 }
 
+// Hold is the one state that ends (RFC 5280 5.3.1): by a complete list that lacks the serial, or a delta that says so.
+// Either must be newer than the hold, or an old one would undo a new hold.
+bool Search::hold_has_ended() const {
+    if (found->standing != RevocationStanding::on_hold) return false;
+    return released > held_by || std::ranges::any_of(without, [this](const auto& one) {
+               return one.first > held_by && (one.second & held_for) == held_for;
+           });
+}
+
 void Search::look_into(const KnownList& known) {
     const auto& list = known.list;
     if (list.base_number) return;  // says nothing alone
     std::string why;
     const auto reasons = covered_reasons(list, certificate, why);
     if (!reasons) return lacks(Lack::out_of_scope, known, why);
+    known.touch(terms.at);
     if (!list.unusable.empty()) return lacks(Lack::unverifiable, known, list.unusable);
     if (!believed(known)) {
         if (of_another_key(known)) return;
@@ -67,11 +86,13 @@ void Search::look_into(const KnownList& known) {
     if (list.this_update > terms.at + clock_skew)
         return lacks(Lack::stale, known, "it is not valid before " + date(list.this_update));
     // What an old list says of a serial stays so: nobody is taken off a list but from hold.
-    if (const auto entry = list.find(certificate.serial, certificate.issuer)) take_entry(known, *entry);
+    const auto entry = list.find(certificate.serial, certificate.issuer);
+    if (entry) take_entry(known, *entry, reasons);
     const auto until = list.next_update.value_or(std::max(list.this_update, terms.at) + without_next_update);
     if (until + clock_skew + terms.grace < terms.at)
         return lacks(Lack::stale, known, "it ended " + date(until) + " and no newer one could be had");
     covered |= reasons;
+    if (!entry) without.emplace_back(list.this_update, reasons);
     if (until < valid_until) {
         valid_until = until;
         source = known.source();
@@ -97,9 +118,10 @@ void Search::look_into_delta(const KnownList& known) {
     const auto& list = known.list;
     std::string ignored;
     if (!list.base_number || !list.unusable.empty() || list.this_update > terms.at + clock_skew) return;
-    if (!covered_reasons(list, certificate, ignored) || !believed(known)) return;
+    const auto reasons = covered_reasons(list, certificate, ignored);
+    if (!reasons || !believed(known)) return;
     if (list.next_update && *list.next_update + clock_skew + terms.grace < terms.at) return;
-    if (const auto entry = list.find(certificate.serial, certificate.issuer)) take_entry(known, *entry);
+    if (const auto entry = list.find(certificate.serial, certificate.issuer)) take_entry(known, *entry, reasons);
 }
 
 bool short_lived(const Certificate& certificate) {
@@ -141,11 +163,10 @@ std::string date(Time time) {
 
 CertificateRevocation decide(const Certificate& certificate, std::span<const Certificate> path,
                              const std::vector<KnownListRef>& lists, const Terms& terms) {
-    Search search{certificate, path, terms, 0, Time::max(), {}, {}, Lack::nothing_there, std::nullopt, false};
+    Search search{certificate, path, terms, 0, Time::max(), {}, {}, Lack::nothing_there, std::nullopt, {}, {}, 0, {}};
     for (const auto& list : lists) search.look_into(*list);
     for (const auto& list : lists) search.look_into_delta(*list);
-    if (search.released && search.found && search.found->standing == RevocationStanding::on_hold) search.found.reset();
-    if (search.found) return *search.found;
+    if (search.found && !search.hold_has_ended()) return *search.found;
     if ((search.covered & x509::all_reasons) == x509::all_reasons)
         return {RevocationStanding::good, "", x509::shown(certificate) + " is not on the list " + search.source,
                 search.source, search.valid_until};
