@@ -259,5 +259,5 @@ def back(world):
     world.web.start()
     marked = secured(world.contoso.arrived('alice@contoso.com', 'With the new certificate'), 'woodgrovebank.com', 'contoso.com')
     secured(world.woodgrove.arrived('bob@woodgrovebank.com', 'Patient'), 'contoso.com', 'woodgrovebank.com')
-    line = world.contoso.process.wait_for(World.list_url(world.second_ca), fetched)
+    line = world.contoso.process.wait_for('crl-fetched: crl: ' + World.list_url(world.second_ca), fetched)
     return marked + '\n' + must_hold(line, 'crl-fetched', f'by proxy 127.0.0.1:{world.proxy.port}').split(' ', 2)[2]
