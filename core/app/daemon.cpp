@@ -96,7 +96,9 @@ bool Daemon::first_generation() {
     // The plugins need the state folder before the settings are whole: one early look at the file alone.
     auto early = config::load(options_.config_file);
     if (!early.settings) {
-        report(early.problems, "start-failed");
+        // Every fault at once, those of the plugins' blocks too.
+        plugins::PluginSet scratch(host_parts());
+        report(build(options_.config_file, 0, scratch).problems, "start-failed");
         return false;
     }
     const auto& settings = *early.settings;

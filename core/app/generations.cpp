@@ -71,7 +71,12 @@ void load_scopes(net::Generation& generation, plugins::PluginSet& plugins,
 Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins) {
     auto loaded = config::load(file);
     Built built{nullptr, std::move(loaded.problems)};
-    if (!loaded.settings) return built;
+    if (!loaded.settings) {
+        append(built.problems, plugins.load(loaded.plugin_folder, loaded.plugins));
+        append(built.problems, plugins.check(loaded.plugins));
+        plugins.withdraw();
+        return built;
+    }
     auto generation = std::make_shared<net::Generation>();
     generation->number = number;
     generation->settings = loaded.settings;

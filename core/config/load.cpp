@@ -111,7 +111,7 @@ void Loader::walk(const SettingsNode& top) {
     take(top, "drain_time", settings_.drain_time, parse_duration, "a duration such as 30s");
     if (settings_.authserv_id.empty()) settings_.authserv_id = settings_.fqdn;
     if (settings_.fqdn.empty())
-        problems_.push_back({top.file, 0, "fqdn", "is missing: our name on the internet", false});
+        problems_.push_back({settings_.file, 0, "fqdn", "is missing: our name on the internet", false});
     for (const auto& node : top.children) {
         if (node.key == "plugins")
             for (const auto& one : node.children) settings_.plugins.push_back({one.key, one});
@@ -208,6 +208,8 @@ Loaded load(const std::string& file) {
     loader.cross_check();
     const bool fatal =
         std::any_of(loaded.problems.begin(), loaded.problems.end(), [](const auto& one) { return !one.warning; });
+    loaded.plugin_folder = settings->plugin_folder;
+    loaded.plugins = settings->plugins;
     if (!fatal) loaded.settings = std::move(settings);
     return loaded;
 }

@@ -169,6 +169,9 @@ std::string to_text(const ConfigProblem& problem);  // file:line: key: problem
 struct Loaded {
     std::shared_ptr<const Settings> settings;  // null when any problem is not a warning
     std::vector<ConfigProblem> problems;
+    // Also of a file with faults, so that the plugins' own can be told beside them.
+    std::string plugin_folder;
+    std::vector<PluginEntry> plugins;
 };
 // Reads the file, its #include lines and conf.d/*.conf beside it; reports every problem at once. Plugins' own blocks
 // are checked separately, against the keys that they declare (check_plugin_settings).

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <config/keys.hpp>
 #include <filesystem>
 #include <map>
 #include <plugins/loader.hpp>
@@ -177,6 +178,14 @@ struct PluginSet::State {
     }
 };
 
+static std::vector<std::string> files_in(const std::string& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& one : std::filesystem::directory_iterator(folder, error))
+        if (one.path().extension() == ".so") names.push_back(one.path().stem().string());
+    return names;
+}
+
 PluginSet::PluginSet(HostParts parts) : state_(std::make_unique<State>()) { state_->parts = std::move(parts); }
 PluginSet::~PluginSet() { retire(); }
 
@@ -187,8 +196,10 @@ std::vector<config::ConfigProblem> PluginSet::load(const std::string& folder,
         if (state_->find(entry.name)) continue;
         auto loaded = load_file(folder + "/" + entry.name + ".so", entry.name);
         if (!loaded) {
-            problems.push_back(
-                {entry.settings.file, entry.settings.line, "plugins." + entry.name, loaded.error().text, false});
+            const bool missing = !std::filesystem::exists(folder + "/" + entry.name + ".so");
+            problems.push_back({entry.settings.file, entry.settings.line, "plugins." + entry.name,
+                                loaded.error().text + (missing ? config::nearest(entry.name, files_in(folder)) : ""),
+                                false});
             continue;
         }
         auto* state = state_.get();

@@ -16,6 +16,8 @@ BREAKS = [
     ('a plugin that sees another', 'layers', 'plugins/crl/scope.cpp', INCLUDE.format('tls-mutual/judge.hpp'),
      'includes the plugin tls-mutual'),
     ('x509 that sees core', 'layers', 'x509/der.cpp', INCLUDE.format('base/failure.hpp'), 'x509 or the SDK includes core'),
+    ('a plugin that links core', 'layers', 'plugins/crl/CMakeLists.txt',
+     'postern_plugin(other LIBRARIES postern_x509 postern_net)\n', 'links more of ours'),
     ('GnuTLS in the core', 'third_party', 'core/net/stream.cpp', INCLUDE.format('gnutls/gnutls.h'), '<gnutls/> outside'),
     ('Asio below net', 'third_party', 'core/queue/queue.cpp', INCLUDE.format('boost/asio/io_context.hpp'),
      '<boost/asio> outside'),
