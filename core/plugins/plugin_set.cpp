@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <config/keys.hpp>
 #include <filesystem>
 #include <map>
@@ -63,8 +64,12 @@ public:
     }
     std::vector<CounterSample> counters() const override { return parts_.counters->samples(); }
     Time now() const override { return std::chrono::system_clock::now(); }
-    void after(Milliseconds delay, std::function<void()> call) override { timers_.after(delay, std::move(call)); }
-    void offload(std::function<void()> call) override { timers_.after(Milliseconds(0), std::move(call)); }
+    void after(Milliseconds delay, std::function<void()> call) override {
+        timers_.after(delay, [alive = alive_, call = std::move(call)] {
+            if (*alive) call();
+        });
+    }
+    void offload(std::function<void()> call) override { after(Milliseconds(0), std::move(call)); }
     std::string state_folder() const override {
         if (parts_.state_folder.empty()) return {};
         const auto folder = parts_.state_folder + "/" + file.name;
@@ -85,6 +90,7 @@ public:
     Lane lane;
     SettingsNode block;
     bool started = false, applied = false, came_back = true;
+    void drop_timers() { *alive_ = false; }
     struct Provided {
         std::string role, name;
         void* proxy;
@@ -100,6 +106,7 @@ private:
         provided.push_back({std::string(Role::id), std::string(name), role, std::move(proxy)});
     }
 
+    const std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
     const HostParts& parts_;
     Timers& timers_;
     Lookup lookup_;
@@ -140,6 +147,7 @@ struct PluginSet::State {
         return nullptr;
     }
     void retire(Instance& instance) {
+        instance.drop_timers();
         instance.came_back = instance.lane.stop();
         if (!instance.came_back)
             parts.log->error("plugin-failed", instance.file.name + " did not come back from a call; it is left behind");
