@@ -10,17 +10,11 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lab import pki
 from lab.client import Sender, message
+from lab.expect import check
 from lab.partners import CONTOSO, WOODGROVE, World
 
 ALL = 'tls-mutual name-matching crl proxy-winhttp'.split()
 LISTED, OTHER = 'eve@woodgrovebank.com', 'x@example.org'
-
-
-def check(what, got, *wanted):
-    for one in wanted:
-        if one not in got:
-            raise SystemExit(f'FAILED {what}: wanted "{one}" in "{got}"')
-    print(f'ok: {what}: {got.splitlines()[0] if got else got}')
 
 
 class Gone(World):

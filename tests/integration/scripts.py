@@ -9,18 +9,12 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lab.client import Sender, message
+from lab.expect import check
 from lab.partners import CONTOSO, WOODGROVE, World
 from lab.process import write
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'scripts')
 LISTED, OTHER = 'eve@woodgrovebank.com', 'x@example.org'
-
-
-def check(what, got, *wanted):
-    for one in wanted:
-        if one not in got:
-            raise SystemExit(f'FAILED {what}: wanted "{one}" in "{got}"')
-    print(f'ok: {what}: {got.splitlines()[0] if got else got}')
 
 
 class Scripted(World):
