@@ -16,6 +16,8 @@ constexpr const char* usage =
     "      every fault of a configuration; exit 78 with one\n"
     "  status [--json]\n"
     "      generation, counters, alarms; exit 1 with an alarm\n"
+    "  queue release ID\n"
+    "      a message that a policy holds is delivered\n"
     "  help\n"
     "      this, with the commands that the plugins bring\n";
 
@@ -53,7 +55,8 @@ int run(const std::optional<std::string>& file, const std::vector<std::string>& 
         print("postern: " + place.file + " has faults; see postern config check " + place.file + "\n", stderr);
         return exit_configuration;
     }
-    if (first == "status") return ask_daemon(place, words);
+    const bool release = first == "queue" && words.size() == 3 && words[1] == "release";
+    if (first == "status" || release) return ask_daemon(place, words);
     return PluginCommands(place).run(words);
 }
 

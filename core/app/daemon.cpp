@@ -1,3 +1,4 @@
+#include <app/announcements.hpp>
 #include <app/control.hpp>
 #include <app/daemon.hpp>
 #include <app/dispatcher.hpp>
@@ -38,6 +39,8 @@ private:
     void reload();
     void signalled(int signal);
     void wait_for_signal();
+    void tell(Event event, const std::vector<Detail>& details);
+    void tick();
     net::awaitable<void> drain();
     net::awaitable<VerbResult> answer(std::vector<std::string> words);
     std::unique_ptr<script::ScriptHost> script_host(const std::shared_ptr<const net::Generation>& generation);
@@ -66,6 +69,8 @@ private:
     std::unique_ptr<Control> control_;
     asio::signal_set signals_{loop_, SIGHUP, SIGTERM, SIGINT};
     std::atomic<bool> draining_{false};
+    asio::steady_timer minute_{loop_};
+    std::uint64_t ticks_ = 0;
     bool reloading_ = false, reload_again_ = false;
     std::uint64_t next_number_ = 1;
 };
@@ -132,7 +137,11 @@ void Daemon::make_parts() {
         return generation_;
     };
     queue::Queue::Parts parts{
-        *spool_, log_, counters_, {}, {}, generation_->settings->fqdn, [] { return std::chrono::system_clock::now(); }};
+        *spool_, log_, counters_, {}, {}, generation_->settings->fqdn, [] { return std::chrono::system_clock::now(); },
+        {}};
+    parts.on_notice = [this](const queue::QueuedMessage& about, const queue::QueuedMessage& notice) {
+        tell(Event::notice, {{"queue_id", about.id}, {"recipient", about.sender}, {"notice_id", notice.id}});
+    };
     parts.router = [current](const queue::QueuedMessage&, const queue::QueuedRecipient& recipient) {
         return net::route(*current(), recipient);
     };
@@ -145,7 +154,8 @@ void Daemon::make_parts() {
     queue_ = std::make_unique<queue::Queue>(std::move(parts));
     resolver_ = std::make_unique<net::Resolver>(loop_, generation_->settings->resolver);
     services_ = std::make_unique<net::Services>(
-        net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_});
+        net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
+                      [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); }});
     listeners_ = std::make_unique<Listeners>(loop_, *services_, workers_, draining_);
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
     control_ =
@@ -215,11 +225,28 @@ void Daemon::reload() {
                     take(built->generation);
                     queue_->retry_now();
                     log_.info("reloaded", "generation " + std::to_string(built->generation->number) + " is in force");
+                    tell(Event::config_reloaded,
+                         {{"file", options_.config_file}, {"generation", std::to_string(built->generation->number)}});
                 }
             }
             reloading_ = false;
             if (std::exchange(reload_again_, false)) reload();
         });
+    });
+}
+
+void Daemon::tell(Event event, const std::vector<Detail>& details) {
+    auto question = std::make_shared<policy::AskedQuestion>(event, nullptr, nullptr);
+    for (const auto& one : details) question->with(one.name, one.value);
+    services_->announce(std::move(question));
+}
+
+void Daemon::tick() {
+    minute_.expires_after(std::chrono::minutes(1));
+    minute_.async_wait([this](net::error_code error) {
+        if (error) return;
+        tell(Event::timer, {{"tick", std::to_string(++ticks_)}});
+        tick();
     });
 }
 
@@ -260,6 +287,13 @@ net::awaitable<void> Daemon::drain() {
 
 net::awaitable<VerbResult> Daemon::answer(std::vector<std::string> words) {
     if (words.front() == "status") co_return status_text(*generation_, alarms_, counters_, *plugins_, words);
+    if (words.size() == 3 && words[0] == "queue" && words[1] == "release") {
+        auto work = [&] { return queue_->release_held(words[2]); };
+        const bool released = co_await net::off_loop(pool_, std::move(work));
+        VerbResult result{released ? 0 : 1, released ? words[2] + " is due again\n" : std::string(),
+                          released ? std::string() : "no message " + words[2] + " is held\n"};
+        co_return result;
+    }
     const auto known = known_verbs(*plugins_);
     if (const auto* verb = find_verb(known, words); verb && verb->spec.runs != VerbRuns::here) {
         auto pending = verb->from.verbs->run(words);
@@ -297,7 +331,11 @@ int Daemon::run() {
         std::string where;
         for (const auto& address : listeners_->addresses()) where += " " + address;
         log_.info("started", "generation 1, " + std::to_string(workers_.size()) + " workers, listening on" + where);
+        tell(Event::start, {});
+        tick();
         loop_.run();
+        announce_and_wait(*services_, *workers_.front(),
+                          std::make_shared<policy::AskedQuestion>(Event::stop, nullptr, nullptr));
         log_.info("stopped", "the queue holds " + std::to_string(queue_->size()) + " messages");
     }
     control_->close();

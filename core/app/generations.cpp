@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <app/announcements.hpp>
 #include <app/generations.hpp>
 
 namespace postern::app {
@@ -88,6 +89,7 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
         plugins.start(loaded.settings->plugins);
         load_identities(*generation, plugins, built.problems);
         load_scopes(*generation, plugins, built.problems);
+        if (!fatal(built.problems)) validate(*generation, plugins, built.problems);
     }
     if (fatal(built.problems)) plugins.withdraw();
     else built.generation = std::move(generation);

@@ -5,6 +5,7 @@
 #include <config/keys.hpp>
 #include <cstdio>
 #include <cstring>
+#include <policy/events.hpp>
 
 int main(int argc, char** argv) {
     postern::app::DaemonOptions options{"/etc/postern/postern.conf", false};
@@ -19,12 +20,17 @@ int main(int argc, char** argv) {
         } else if (std::strcmp(argv[i], "--print-messages") == 0) {
             std::fputs(postern::message_page().c_str(), stdout);
             return 0;
+        } else if (std::strcmp(argv[i], "--print-events") == 0) {
+            std::fputs(postern::policy::events_page().c_str(), stdout);
+            return 0;
         } else if (std::strcmp(argv[i], "--print-counters") == 0) {
             std::fputs(postern::counter_page().c_str(), stdout);
             return 0;
         } else {
-            std::fputs("usage: posternd [-c FILE] [-v] [--print-reference | --print-messages | --print-counters]\n",
-                       stderr);
+            std::fputs(
+                "usage: posternd [-c FILE] [-v] [--print-reference | --print-messages | --print-counters |\n"
+                "                --print-events]\n",
+                stderr);
             return 64;
         }
     }

@@ -21,6 +21,7 @@ std::span<const CounterEntry> counter_catalogue() {
          "Messages of a listed domain that an exception, soft or no revocation, or report-only let through unmarked."},
         {"postern_hop_secured_messages_sent_total", counter,
          "Messages for a listed domain sent through a verified smart host: secured to that hop, never marked."},
+        {"postern_messages_discarded_total", counter, "Messages that a policy had dropped after they were accepted."},
         {"postern_messages_received_total", counter, "Messages accepted and durably queued, all senders."},
         {"postern_messages_delivered_total", counter, "Recipients delivered, by way (smtp, deliver)."},
         {"postern_messages_deferred_total", counter, "Delivery attempts that will be tried again, by way."},

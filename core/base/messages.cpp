@@ -13,6 +13,7 @@ static const Message catalogue[] = {
     {"reload-refused", Severity::error,
      "SIGHUP: the new configuration has faults, all listed; the old one stays in force."},
     {"config-warning", Severity::warning, "The configuration loads, and an administrator should know this about it."},
+    {"discarded", Severity::warning, "A policy had an accepted message dropped; the line names it and says why."},
     {"draining", Severity::info, "SIGTERM: no new sessions, those open may finish; a second SIGTERM ends at once."},
     {"stopped", Severity::info, "The daemon ended in order."},
     // plugins, scripts
@@ -43,7 +44,9 @@ static const Message catalogue[] = {
     {"delivered", Severity::info, "One recipient was delivered: id, from, to, relay, tls, status, delay."},
     {"deferred", Severity::info, "A delivery attempt failed for now: the line names cause and next attempt."},
     {"bounced", Severity::warning, "A recipient failed for good; a notice goes to the sender where there is one."},
-    {"held", Severity::warning, "A message is kept and not tried: its notice could not be delivered to anybody."},
+    {"held", Severity::warning,
+     "A message is kept and not tried: a policy held it, or its notice could not be delivered to anybody; postern "
+     "queue release ID."},
     {"spool-damaged", Severity::error, "A spool file could not be read; it was set aside and nothing else is stopped."},
     {"spool-failing", Severity::error,
      "The spool cannot be written; mail is refused for now and taken again by itself."},

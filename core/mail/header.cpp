@@ -6,6 +6,15 @@ namespace postern::mail {
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+std::string unfolded(std::string_view body) {
+    std::string line;
+    for (const char c : body)
+        if (c != '\r' && c != '\n') line += c;
+    const auto begin = line.find_first_not_of(" \t");
+    if (begin == std::string::npos) return {};
+    return line.substr(begin, line.find_last_not_of(" \t") - begin + 1);
+}
+
 bool named(const HeaderField& field, std::string_view name) {
     return std::equal(field.name.begin(), field.name.end(), name.begin(), name.end(),
                       [](char a, char b) { return lower(a) == lower(b); });

@@ -16,6 +16,7 @@ struct HeaderField {
 
 // Views into `header`, which must outlive them. A line that is no field is kept as one with an empty name.
 std::vector<HeaderField> fields(std::string_view header);
+std::string unfolded(std::string_view body);                  // one line, trimmed (RFC 5322 2.2.3)
 bool named(const HeaderField& field, std::string_view name);  // case folded
 std::string without(std::string_view header, const std::function<bool(const HeaderField&)>& unwanted);
 

@@ -12,6 +12,19 @@ using smtp::ServerPhase;
 constexpr std::chrono::seconds handshake_time{30}, write_time{60};
 constexpr std::uint64_t slow_octets_per_second = 1024;
 
+Event event_of(ServerPhase phase) {
+    switch (phase) {
+        case ServerPhase::connect:
+            return Event::connection;
+        case ServerPhase::helo:
+            return Event::ehlo;
+        case ServerPhase::starttls:
+            return Event::starttls;
+        default:
+            return Event::data_start;
+    }
+}
+
 class Inbound {
 public:
     Inbound(Services& services, Worker& worker, std::shared_ptr<Stream> stream,
@@ -23,7 +36,7 @@ public:
           id_(new_session_id()),
           log_(services.plugins, connector.protocol_logging, false, connector.name, id_),
           policy_(services, worker, log_),
-          message_(services) {
+          message_(services, worker) {
         facts_.generation = worker.generation;
         facts_.connector = &connector;
         facts_.id = id_;
@@ -40,6 +53,9 @@ private:
     awaitable<void> read();
     awaitable<bool> start_tls();
     awaitable<void> ask();
+    awaitable<void> ask_recipient();
+    awaitable<Asked> early(Event event, std::vector<Detail> details = {});
+    void edit_extensions(const std::vector<Effect>& effects);
     Deadline read_deadline() const;
 
     Services& services_;
@@ -155,12 +171,16 @@ awaitable<bool> Inbound::start_tls() {
         const auto why = tls->error().text.empty() ? std::string("the peer broke off") : tls->error().text;
         log_.note("TLS handshake failed", why);
         services_.log.warning("handshake-failed", "session " + id_ + " with " + address + ": " + why);
+        std::vector<Detail> details{{"reason", why}};
+        if (listened_to(services_, worker_, Event::tls_failed))
+            (void)co_await early(Event::tls_failed, std::move(details));
         co_return false;
     }
     facts_.tls = &stream_->tls()->facts();
     log_.certificate("Sending certificate", options.identity->certificate());
     if (!facts_.tls->peer_chain.empty()) log_.certificate("Received certificate", facts_.tls->peer_chain.front());
     machine_->tls_established();
+    if (listened_to(services_, worker_, Event::tls_established)) (void)co_await early(Event::tls_established);
     co_return true;
 }
 
@@ -176,18 +196,58 @@ awaitable<void> Inbound::ask() {
         machine_->answer(verdict);
         co_return;
     }
-    if (machine_->phase() == ServerPhase::recipient) {
-        bool unknown = false;
-        const auto verdict = policy_.recipient(facts_, machine_->transaction().asked, unknown);
-        unknown ? machine_->answer_unknown_recipient(verdict) : machine_->answer(verdict);
-        co_return;
-    }
+    if (machine_->phase() == ServerPhase::recipient) co_return co_await ask_recipient();
     if (machine_->phase() == ServerPhase::data) {
         in_data_ = true;
         transfer_began_ = std::chrono::steady_clock::now();
         transferred_ = 0;
     }
-    machine_->answer(Verdict::proceed());
+    const auto event = event_of(machine_->phase());
+    Verdict verdict;
+    if (listened_to(services_, worker_, event)) {
+        std::vector<Detail> details;
+        if (event == Event::data_start)
+            details.push_back({"declared_size", std::to_string(machine_->transaction().declared_size)});
+        const auto asked = co_await early(event, std::move(details));
+        if (event == Event::ehlo) edit_extensions(asked.merged.effects);
+        verdict = asked.merged.verdict;
+        if (event == Event::data_start) verdict = policy_.said(asked, facts_, machine_->transaction().sender.domain);
+    }
+    in_data_ &= verdict.kind == VerdictKind::proceed;
+    machine_->answer(verdict);
+}
+
+awaitable<void> Inbound::ask_recipient() {
+    bool unknown = false;
+    const auto& path = machine_->transaction().asked;
+    auto verdict = policy_.recipient(facts_, path, unknown);
+    if (verdict.kind == VerdictKind::proceed && listened_to(services_, worker_, Event::recipient)) {
+        std::vector<Detail> details{{"recipient", path.domain.empty() ? path.local_part : path.address()},
+                                    {"recipient_domain", path.domain}};
+        const auto asked = co_await policy_.ask_about(Event::recipient, facts_, *machine_, std::move(details));
+        verdict = policy_.said(asked, facts_, machine_->transaction().sender.domain);
+    }
+    unknown ? machine_->answer_unknown_recipient(verdict) : machine_->answer(verdict);
+}
+
+// Before MAIL nobody knows whom a failure concerns: it is remembered, and MAIL answers.
+awaitable<Asked> Inbound::early(Event event, std::vector<Detail> details) {
+    auto asked = co_await policy_.ask_about(event, facts_, *machine_, std::move(details));
+    if (!policy::find_event(event)->envelope) {
+        facts_.plugin_failed |= asked.plugin_failed;
+        facts_.script_failed |= asked.script_failed;
+    }
+    co_return asked;
+}
+
+void Inbound::edit_extensions(const std::vector<Effect>& effects) {
+    std::vector<std::string> hidden, added;
+    for (const auto& effect : effects) {
+        if (effect.kind == EffectKind::hide_extension) hidden.push_back(effect.name);
+        if (effect.kind == EffectKind::add_extension)
+            added.push_back(effect.name + (effect.value.empty() ? "" : " " + effect.value));
+    }
+    machine_->edit_extensions(std::move(hidden), std::move(added));
 }
 
 awaitable<void> Inbound::run() {
@@ -207,7 +267,7 @@ awaitable<void> Inbound::run() {
                 open = co_await start_tls();
                 break;
             case ServerDo::header:
-                message_.header(facts_, policy_.transaction(), *machine_);
+                co_await message_.header(facts_, policy_, *machine_);
                 break;
             case ServerDo::body:
                 message_.body(*machine_);
@@ -223,6 +283,10 @@ awaitable<void> Inbound::run() {
     }
     log_.disconnected({});
     stream_->close();
+    if (listened_to(services_, worker_, Event::disconnect)) {
+        std::vector<Detail> details{{"messages", std::to_string(messages_)}};
+        (void)co_await early(Event::disconnect, std::move(details));
+    }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <net/await.hpp>
+#include <net/header_edits.hpp>
 #include <net/inbound_message.hpp>
 
 namespace postern::net {
@@ -26,11 +27,29 @@ void InboundMessage::discard() {
     incoming_.reset();
     size_ = 0;
     eight_bit_ = false;
+    hold_.reset();
+    reroute_.clear();
 }
 
-void InboundMessage::header(const SessionFacts& session, const TransactionPolicy& policy,
-                            smtp::ServerSession& machine) {
+awaitable<void> InboundMessage::header(const SessionFacts& session, InboundPolicy& policy,
+                                       smtp::ServerSession& machine) {
     discard();
+    header_ = machine.header();
+    if (listened_to(services_, worker_, Event::header_end)) {
+        const auto asked = co_await policy.ask_about(Event::header_end, session, machine, {}, header_);
+        const auto verdict = policy.said(asked, session, machine.transaction().sender.domain);
+        if (verdict.kind != VerdictKind::proceed) {
+            machine.storage_failed(mail::checked(verdict));
+            co_return;
+        }
+        header_ = edited(header_, asked.merged.effects);
+    }
+    begin(session, policy.transaction(), machine, header_);
+    if (!listened_to(services_, worker_, Event::message_end)) header_.clear();
+}
+
+void InboundMessage::begin(const SessionFacts& session, const TransactionPolicy& policy, smtp::ServerSession& machine,
+                           std::string_view header) {
     id_ = services_.spool.new_id();
     const auto& transaction = machine.transaction();
     MarkFacts facts;
@@ -50,7 +69,7 @@ void InboundMessage::header(const SessionFacts& session, const TransactionPolicy
     facts.remote_address = session.remote_address;
     facts.queue_id = id_;
     facts.now = std::chrono::system_clock::now();
-    const auto marked = mark(facts, machine.header());
+    const auto marked = mark(facts, header);
     if (marked.refusal) {
         services_.log.warning("mail-refused", "session " + session.id + ": " + marked.refusal->lines.front());
         machine.storage_failed(*marked.refusal);
@@ -70,8 +89,8 @@ void InboundMessage::body(smtp::ServerSession& machine) {
     if (store(machine.body(), machine)) machine.body_stored();
 }
 
-queue::QueuedMessage InboundMessage::envelope(const SessionFacts& session, const InboundPolicy& policy,
-                                              const smtp::ServerSession& machine) const {
+awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& session, const InboundPolicy& policy,
+                                                         const smtp::ServerSession& machine) const {
     const auto& transaction = machine.transaction();
     queue::QueuedMessage message;
     message.id = id_;
@@ -81,6 +100,7 @@ queue::QueuedMessage InboundMessage::envelope(const SessionFacts& session, const
     message.session = session.id;
     message.size = size_;
     message.eight_bit = eight_bit_;
+    message.held = hold_.has_value();
     message.domain_secured = policy.transaction().outcome.domain_secured;
     const auto& settings = *session.generation->settings;
     for (const auto& path : transaction.recipients) {
@@ -89,20 +109,60 @@ queue::QueuedMessage InboundMessage::envelope(const SessionFacts& session, const
         const auto own = settings.accepted_domains.empty() ? settings.fqdn : settings.accepted_domains.begin()->first;
         recipient.domain = path.domain.empty() ? own : path.domain;
         recipient.address = path.local_part + "@" + recipient.domain;
-        recipient.requirement = policy.outbound_requirement(session, machine, recipient.domain);
+        recipient.requirement = co_await policy.outbound_requirement(session, machine, recipient.domain);
         recipient.next_attempt = message.received;
+        recipient.route = reroute_;
         message.recipients.push_back(std::move(recipient));
     }
-    return message;
+    co_return message;
 }
 
-awaitable<void> InboundMessage::commit(const SessionFacts& session, const InboundPolicy& policy,
+awaitable<bool> InboundMessage::decide(const SessionFacts& session, InboundPolicy& policy,
+                                       smtp::ServerSession& machine) {
+    if (!listened_to(services_, worker_, Event::message_end)) co_return true;
+    std::vector<Detail> details{{"queue_id", id_}, {"size", std::to_string(size_)}};
+    const auto asked = co_await policy.ask_about(Event::message_end, session, machine, std::move(details), header_);
+    auto verdict = policy.said(asked, session, machine.transaction().sender.domain);
+    for (const auto& effect : asked.merged.effects) {
+        if (effect.kind == EffectKind::hold) hold_ = effect.value;
+        if (effect.kind == EffectKind::reroute) reroute_ = effect.name;
+        if (effect.kind != EffectKind::discard || verdict.kind != VerdictKind::proceed) continue;
+        services_.log.warning("discarded", "session " + session.id + " id=" + id_ + ": " + effect.value);
+        services_.counters.add("postern_messages_discarded_total", label("connector", session.connector->name));
+        discard();
+        const mail::Reply taken{250, "2.6.0", "Message accepted as " + id_};
+        machine.committed(taken);
+        co_return false;
+    }
+    const auto& connectors = session.generation->settings->send_connectors;
+    if (!reroute_.empty() &&
+        std::ranges::find(connectors, reroute_, &config::SendConnector::name) == connectors.end()) {
+        services_.log.error("plugin-failed", "session " + session.id + ": a policy reroutes to " + reroute_ +
+                                                 ", which is no send connector");
+        verdict = policy_failed(machine.transaction().sender.domain, session.id);
+    }
+    if (verdict.kind == VerdictKind::proceed) co_return true;
+    discard();
+    machine.committed(mail::checked(verdict));
+    co_return false;
+}
+
+void InboundMessage::count(const SessionFacts& session, const TransactionPolicy& policy) {
+    services_.counters.add("postern_messages_received_total", label("connector", session.connector->name));
+    if (policy.outcome.domain_secured)
+        services_.counters.add("postern_domain_secured_messages_received_total", label("domain", policy.entry));
+    if (policy.outcome.by_exception)
+        services_.counters.add("postern_passed_by_exception_total", label("domain", policy.counted_as()));
+}
+
+awaitable<void> InboundMessage::commit(const SessionFacts& session, InboundPolicy& policy,
                                        smtp::ServerSession& machine) {
     if (!incoming_) {
         machine.committed(storage_reply(services_.spool.health()));
         co_return;
     }
-    auto message = envelope(session, policy, machine);
+    if (!co_await decide(session, policy, machine)) co_return;
+    auto message = co_await envelope(session, policy, machine);
     auto incoming = std::move(incoming_);
     auto work = [&queue = services_.queue, raw = incoming.get(), &message] { return queue.submit(*raw, message); };
     auto submitted = co_await off_loop(services_.pool, std::move(work));
@@ -111,12 +171,12 @@ awaitable<void> InboundMessage::commit(const SessionFacts& session, const Inboun
         machine.committed(storage_reply(services_.spool.health()));
         co_return;
     }
-    services_.counters.add("postern_messages_received_total", label("connector", session.connector->name));
-    if (policy.transaction().outcome.domain_secured)
-        services_.counters.add("postern_domain_secured_messages_received_total",
-                               label("domain", policy.transaction().entry));
-    if (policy.transaction().outcome.by_exception)
-        services_.counters.add("postern_passed_by_exception_total", label("domain", policy.transaction().counted_as()));
+    if (hold_) services_.log.warning("held", "id=" + id_ + ": " + *hold_ + "; postern queue release " + id_);
+    count(session, policy.transaction());
+    if (listened_to(services_, worker_, Event::queued)) {
+        std::vector<Detail> details{{"queue_id", id_}, {"size", std::to_string(size_)}};
+        (void)co_await policy.ask_about(Event::queued, session, machine, std::move(details));
+    }
     const mail::Reply queued{250, "2.6.0", "Queued mail for delivery as " + id_};
     machine.committed(queued);
 }

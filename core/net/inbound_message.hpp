@@ -8,20 +8,30 @@ namespace postern::net {
 
 class InboundMessage {
 public:
-    explicit InboundMessage(Services& services) : services_(services) {}
+    InboundMessage(Services& services, Worker& worker) : services_(services), worker_(worker) {}
 
     // Each answers the machine by itself: stored, failed or committed.
-    void header(const SessionFacts& session, const TransactionPolicy& policy, smtp::ServerSession& machine);
+    awaitable<void> header(const SessionFacts& session, InboundPolicy& policy, smtp::ServerSession& machine);
     void body(smtp::ServerSession& machine);
-    awaitable<void> commit(const SessionFacts& session, const InboundPolicy& policy, smtp::ServerSession& machine);
+    awaitable<void> commit(const SessionFacts& session, InboundPolicy& policy, smtp::ServerSession& machine);
     void discard();
 
 private:
     bool store(std::string_view octets, smtp::ServerSession& machine);
-    queue::QueuedMessage envelope(const SessionFacts& session, const InboundPolicy& policy,
-                                  const smtp::ServerSession& machine) const;
+    awaitable<queue::QueuedMessage> envelope(const SessionFacts& session, const InboundPolicy& policy,
+                                             const smtp::ServerSession& machine) const;
+
+    void begin(const SessionFacts& session, const TransactionPolicy& policy, smtp::ServerSession& machine,
+               std::string_view header);
+    // False: the machine has its answer, and nothing is to be committed.
+    awaitable<bool> decide(const SessionFacts& session, InboundPolicy& policy, smtp::ServerSession& machine);
+    void count(const SessionFacts& session, const TransactionPolicy& policy);
 
     Services& services_;
+    Worker& worker_;
+    std::string header_;               // kept where somebody is asked about the whole message
+    std::optional<std::string> hold_;  // why it is held
+    std::string reroute_;              // the send connector that takes it
     std::unique_ptr<queue::Incoming> incoming_;
     std::string id_;
     std::uint64_t size_ = 0;

@@ -1,43 +1,18 @@
 #include <algorithm>
 #include <net/await.hpp>
+#include <net/deciding.hpp>
 #include <net/inbound_policy.hpp>
+#include <net/views.hpp>
 
 namespace postern::net {
 
 namespace {
 
-constexpr std::chrono::milliseconds decider_time{10000};
-
-// The SDK's views over one session and its envelope; they live for one call.
-struct SessionView : Session {
-    SessionView(const SessionFacts& session_facts, std::string_view helo_name)
-        : facts(session_facts), helo_(helo_name) {}
-    std::string_view id() const override { return facts.id; }
-    std::string_view connector() const override { return facts.connector->name; }
-    std::string_view remote_address() const override { return facts.remote_address; }
-    std::string_view helo() const override { return helo_; }
-    const TlsFacts* tls() const override { return facts.tls; }
-    bool outbound() const override { return false; }
-    const SessionFacts& facts;
-    std::string helo_;
-};
-
-struct EnvelopeView : Envelope {
-    explicit EnvelopeView(const smtp::Transaction& one)
-        : transaction(one), address(one.sender.empty ? "" : one.sender.address()) {
-        for (const auto& path : one.recipients) addresses.push_back(path.address());
-    }
-    std::string_view sender() const override { return address; }
-    std::string_view sender_domain() const override { return transaction.sender.domain; }
-    std::size_t recipients() const override { return addresses.size(); }
-    std::string_view recipient(std::size_t i) const override { return addresses.at(i); }
-    std::string_view recipient_domain(std::size_t i) const override { return transaction.recipients.at(i).domain; }
-    const smtp::Transaction& transaction;
-    std::string address;
-    std::vector<std::string> addresses;
-};
-
 Verdict stricter(Verdict a, Verdict b) { return static_cast<int>(a.kind) >= static_cast<int>(b.kind) ? a : b; }
+
+std::string subject(const SessionFacts& session, const std::string& domain) {
+    return "session " + session.id + (domain.empty() ? "" : "; domain " + domain);
+}
 
 Verdict from_reply(Reply reply) {
     return {reply.code >= 500 ? VerdictKind::reject : VerdictKind::defer, std::move(reply)};
@@ -45,39 +20,9 @@ Verdict from_reply(Reply reply) {
 
 }  // namespace
 
-// False: a decider failed; the caller defers what depends on it. `verdict` is the strictest that was returned.
-awaitable<bool> InboundPolicy::ask_deciders(const Question& question, policy::Requirement& requirement,
-                                            Verdict& verdict) {
-    bool all_answered = true;
-    const auto take = [&](const Decision& decision, bool may_replace) {
-        verdict = stricter(verdict, decision.verdict);
-        if (decision.demand) requirement.demand = policy::strictest(requirement.demand, *decision.demand);
-        if (may_replace && decision.replaces_floor) requirement.floor_replaced = true;
-    };
-    if (worker_.scripts) {
-        auto answer = worker_.scripts->decide(question);
-        if (answer.failed || answer.partner_failed) {
-            services_.log.error("script-failed", answer.error + "; domain " + std::string(question.domain));
-            log_.decision("script failed: " + answer.error);
-            all_answered = question.partner.empty();
-        }
-        take(answer.decision, requirement.partner.enforcement_script);
-    }
-    for (const auto& named : services_.plugins.deciders()) {
-        auto pending = named.decider->decide(question);
-        auto answer = co_await answer_of(std::move(pending), decider_time, "plugin-failed");
-        if (answer) {
-            take(*answer, false);
-        } else {
-            services_.log.error("plugin-failed", named.name + ": " + answer.failure.text);
-            all_answered = false;
-        }
-    }
-    co_return all_answered;
-}
-
-awaitable<void> InboundPolicy::hold_against(const SessionFacts& session, std::string domain,
-                                            policy::Requirement requirement) {
+// The verdict is that of deciders about the judged peer; what the core says of it is verdict_on()'s.
+awaitable<Verdict> InboundPolicy::hold_against(const SessionFacts& session, const smtp::ServerSession& machine,
+                                               std::string domain, policy::Requirement requirement) {
     policy::Evidence evidence;
     const auto& connector = *session.connector;
     evidence.connector_secured = connector.domain_secure_enabled && connector.auth_tls;
@@ -93,6 +38,24 @@ awaitable<void> InboundPolicy::hold_against(const SessionFacts& session, std::st
     services_.log.write(transaction_.outcome.passes ? Severity::info : Severity::warning,
                         transaction_.outcome.passes ? "judged" : "mail-refused",
                         text + " from " + session.remote_address);
+    if (!listened_to(services_, worker_, Event::peer_judged)) co_return Verdict::proceed();
+    const auto& outcome = transaction_.outcome;
+    const SessionView session_view(session, machine.helo());
+    const EnvelopeView envelope_view(machine.transaction());
+    policy::AskedQuestion question(Event::peer_judged, &session_view, &envelope_view, transaction_.entry, domain);
+    question.with("standing", outcome.passes ? (outcome.by_exception ? "exception" : "passes") : "refused")
+        .with("reason", outcome.fault.token)
+        .with("sentence", outcome.fault.sentence)
+        .with("client_name", outcome.client_name)
+        .with("revocation", outcome.revocation)
+        .with("host", {});
+    const auto asked = co_await ask(services_, worker_, question, subject(session, domain));
+    for (const auto& effect : asked.merged.effects) {
+        const auto noted = "evidence " + effect.name + "=" + effect.value + " for " + domain;
+        log_.decision(noted);
+        services_.log.info("judged", "session " + session.id + " " + noted);
+    }
+    co_return said(asked, session, domain);
 }
 
 Verdict InboundPolicy::verdict_on(const SessionFacts& session, const std::string& domain) {
@@ -116,7 +79,8 @@ Verdict InboundPolicy::verdict_on(const SessionFacts& session, const std::string
     return from_reply(policy::reply_to(outcome.fault, partner, domain, session.id));
 }
 
-awaitable<void> InboundPolicy::mark_null_sender(const SessionFacts& session, std::string helo) {
+awaitable<void> InboundPolicy::mark_null_sender(const SessionFacts& session, const smtp::ServerSession& machine) {
+    const std::string helo(machine.helo());
     if (!session.tls || session.tls->peer_chain.empty() || helo.empty()) co_return;
     const auto& settings = *session.generation->settings;
     auto* matcher = services_.plugins.names();
@@ -132,7 +96,8 @@ awaitable<void> InboundPolicy::mark_null_sender(const SessionFacts& session, std
     const auto dot = helo.find('.');
     if (helo != domain && (dot == std::string::npos || helo.substr(dot + 1) != domain)) co_return;
     transaction_.entry = spoken_for.front();
-    co_await hold_against(session, domain, floor_for(settings, transaction_.entry));
+    auto floor = floor_for(settings, transaction_.entry);
+    (void)co_await hold_against(session, machine, domain, std::move(floor));
     // Accepted without requirement: what does not hold only leaves the mark away.
     if (!transaction_.outcome.domain_secured) transaction_ = {};
 }
@@ -157,47 +122,78 @@ awaitable<Verdict> InboundPolicy::mail(const SessionFacts& session, const smtp::
         co_return Verdict::reject(domain + " is ours: its mail is sent from inside, not from " + session.remote_address,
                                   "5.7.1");
     if (sender.empty) {
-        if (!transaction_.trusted) co_await mark_null_sender(session, std::string(machine.helo()));
-        co_return Verdict::proceed();
+        if (!transaction_.trusted) co_await mark_null_sender(session, machine);
+    } else if (!transaction_.trusted) {
+        transaction_.entry = settings.receive_list.entry_for(domain);
     }
-    if (!transaction_.trusted) transaction_.entry = settings.receive_list.entry_for(domain);
-    auto requirement = floor_for(settings, transaction_.entry);
-    const SessionView session_view(session, machine.helo());
-    const EnvelopeView envelope_view(machine.transaction());
-    const Question question{Event::mail, &session_view, &envelope_view, transaction_.entry, domain};
+    // A mark is no demand: who bounces to us is asked for nothing.
+    const auto demanding = sender.empty ? std::string() : transaction_.entry;
+    auto requirement = floor_for(settings, demanding);
     Verdict verdict;
-    const bool answered = co_await ask_deciders(question, requirement, verdict);
-    if (!answered) {
-        const policy::Fault fault{"plugin-failed", "cannot be decided: a policy failed here; try again later"};
-        services_.counters.add("postern_domain_secured_inbound_failures_total",
-                               labels({{"domain", transaction_.counted_as()}, {"reason", fault.token}}));
-        co_return from_reply(policy::reply_to(fault, requirement.partner, domain, session.id));
-    }
-    if (verdict.kind != VerdictKind::proceed) co_return verdict;
-    if (!requirement.needs_tls()) {
-        transaction_.outcome.passes = true;
-        co_return verdict;
-    }
-    co_await hold_against(session, domain, std::move(requirement));
-    co_return verdict_on(session, domain);
-}
-
-std::string InboundPolicy::outbound_requirement(const SessionFacts& session, const smtp::ServerSession& machine,
-                                                std::string_view domain) const {
-    const auto& settings = *session.generation->settings;
-    if (settings.accepted_domains.contains(domain)) return {};
-    const auto entry = settings.send_list.entry_for(domain);
-    auto requirement = floor_for(settings, entry);
-    if (worker_.scripts) {
+    if (listened_to(services_, worker_, Event::mail) || session.policy_failed(demanding)) {
         const SessionView session_view(session, machine.helo());
         const EnvelopeView envelope_view(machine.transaction());
-        const Question question{Event::outbound_requirement, &session_view, &envelope_view, entry, domain};
-        const auto answer = worker_.scripts->decide(question);
-        if (answer.decision.demand) requirement.demand = policy::strictest(requirement.demand, *answer.decision.demand);
-        const bool replaced = requirement.partner.enforcement_script && answer.partner_spoke && answer.decision.demand;
-        requirement.floor_replaced = replaced && !answer.failed && !answer.partner_failed;
+        const policy::AskedQuestion question(Event::mail, &session_view, &envelope_view, demanding, domain);
+        const auto asked = co_await ask(services_, worker_, question, subject(session, domain));
+        if (session.policy_failed(demanding)) co_return undecided(session, domain);
+        verdict = said(asked, session, domain);
+        const auto& demand = asked.merged.demand;
+        if (demand && !sender.empty) requirement.demand = policy::strictest(requirement.demand, *demand);
+        requirement.floor_replaced = requirement.partner.enforcement_script && asked.replaces_floor;
     }
-    return policy::to_text(requirement);
+    if (verdict.kind != VerdictKind::proceed) co_return verdict;
+    if (sender.empty || !requirement.needs_tls()) {
+        transaction_.outcome.passes |= !sender.empty;
+        co_return verdict;
+    }
+    verdict = co_await hold_against(session, machine, domain, std::move(requirement));
+    co_return stricter(verdict_on(session, domain), verdict);
+}
+
+// What failed and matters here is answered 451, and counted as any other reason.
+Verdict InboundPolicy::undecided(const SessionFacts& session, const std::string& domain) {
+    services_.counters.add("postern_domain_secured_inbound_failures_total",
+                           labels({{"domain", transaction_.counted_as()}, {"reason", "plugin-failed"}}));
+    return policy_failed(domain, session.id);
+}
+
+Verdict InboundPolicy::said(const Asked& asked, const SessionFacts& session, const std::string& domain) {
+    if (asked.failed()) log_.decision("policy failed: " + asked.error);
+    if (asked.defers(!transaction_.entry.empty())) return undecided(session, domain);
+    return asked.merged.verdict;
+}
+
+awaitable<Asked> InboundPolicy::ask_about(Event event, const SessionFacts& session, const smtp::ServerSession& machine,
+                                          std::vector<Detail> details, std::string_view header) {
+    const SessionView session_view(session, machine.helo());
+    const EnvelopeView envelope_view(machine.transaction());
+    const bool in_transaction = policy::find_event(event)->envelope;
+    const std::string domain = in_transaction ? machine.transaction().sender.domain : std::string();
+    const std::string entry = in_transaction ? transaction_.entry : std::string();
+    policy::AskedQuestion question(event, &session_view, in_transaction ? &envelope_view : nullptr, entry, domain);
+    for (auto& one : details) question.with(one.name, std::move(one.value));
+    question.with_header(header);
+    co_return co_await ask(services_, worker_, question, subject(session, domain));
+}
+
+awaitable<std::string> InboundPolicy::outbound_requirement(const SessionFacts& session,
+                                                           const smtp::ServerSession& machine,
+                                                           std::string domain) const {
+    const auto& settings = *session.generation->settings;
+    if (settings.accepted_domains.contains(domain)) co_return std::string();
+    const std::string entry(settings.send_list.entry_for(domain));
+    auto requirement = floor_for(settings, entry);
+    if (listened_to(services_, worker_, Event::outbound_requirement)) {
+        const SessionView session_view(session, machine.helo());
+        const EnvelopeView envelope_view(machine.transaction());
+        const policy::AskedQuestion question(Event::outbound_requirement, &session_view, &envelope_view, entry, domain);
+        const auto asked = co_await ask(services_, worker_, question, subject(session, domain));
+        const auto& demand = asked.merged.demand;
+        if (demand) requirement.demand = policy::strictest(requirement.demand, *demand);
+        const bool replaced = requirement.partner.enforcement_script && asked.partner_spoke && asked.replaces_floor;
+        requirement.floor_replaced = replaced && !asked.failed();
+    }
+    co_return policy::to_text(requirement);
 }
 
 static bool knows(const config::AcceptedDomain& domain, const std::string& local_part) {

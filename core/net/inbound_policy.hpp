@@ -2,6 +2,7 @@
 // for the recipient's. One session's; asked by the driver (inbound.hpp).
 #pragma once
 
+#include <net/deciding.hpp>
 #include <net/judging.hpp>
 #include <net/protocol_log.hpp>
 #include <smtp/server_session.hpp>
@@ -16,6 +17,9 @@ struct SessionFacts {
     const TlsFacts* tls = nullptr;
     bool starttls_offered = false, starttls_tried = false;
     bool certificate_requested = false;  // in this session's handshake
+    // Of deciders asked before MAIL: what they would have demanded is not known.
+    bool plugin_failed = false, script_failed = false;
+    bool policy_failed(std::string_view entry) const { return plugin_failed || (script_failed && !entry.empty()); }
 };
 
 // What was decided for the transaction under way.
@@ -41,16 +45,22 @@ public:
     Verdict recipient(const SessionFacts& session, const mail::Path& path, bool& unknown) const;
     // What mail for `domain` demands now, to be stored with the recipient (policy::to_text). A script that fails here
     // is asked again at each attempt.
-    std::string outbound_requirement(const SessionFacts& session, const smtp::ServerSession& machine,
-                                     std::string_view domain) const;
+    awaitable<std::string> outbound_requirement(const SessionFacts& session, const smtp::ServerSession& machine,
+                                                std::string domain) const;
+    // Asks at an event of this session; with the envelope where that event has one.
+    awaitable<Asked> ask_about(Event event, const SessionFacts& session, const smtp::ServerSession& machine,
+                               std::vector<Detail> details = {}, std::string_view header = {});
+    // The verdict of what was asked: 451 4.3.0 where it failed and matters.
+    Verdict said(const Asked& asked, const SessionFacts& session, const std::string& domain);
     const TransactionPolicy& transaction() const { return transaction_; }
     // For MAIL FROM:<>: the one listed entry that the verified certificate speaks for, if it is exactly one.
     void forget() { transaction_ = {}; }
 
 private:
-    awaitable<bool> ask_deciders(const Question& question, policy::Requirement& requirement, Verdict& verdict);
-    awaitable<void> hold_against(const SessionFacts& session, std::string domain, policy::Requirement requirement);
-    awaitable<void> mark_null_sender(const SessionFacts& session, std::string helo);
+    awaitable<Verdict> hold_against(const SessionFacts& session, const smtp::ServerSession& machine, std::string domain,
+                                    policy::Requirement requirement);
+    awaitable<void> mark_null_sender(const SessionFacts& session, const smtp::ServerSession& machine);
+    Verdict undecided(const SessionFacts& session, const std::string& domain);
     Verdict verdict_on(const SessionFacts& session, const std::string& domain);
 
     Services& services_;

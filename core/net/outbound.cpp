@@ -2,11 +2,24 @@
 #include <net/outbound.hpp>
 #include <net/outbound_session.hpp>
 #include <net/provider_delivery.hpp>
+#include <policy/events.hpp>
 
 namespace postern::net {
 
+static queue::Destination by_connector(const config::Settings& settings, const queue::QueuedRecipient& recipient,
+                                       const config::SendConnector* connector) {
+    // Lists changed since it was queued may demand more; they never take away what was promised.
+    auto requirement = floor_for(settings, settings.send_list.entry_for(recipient.domain));
+    requirement.demand = policy::demand_of(recipient.requirement);
+    return {std::string(smtp_route) + (connector ? connector->name : ""), recipient.domain,
+            policy::to_text(requirement)};
+}
+
 queue::Destination route(const Generation& generation, const queue::QueuedRecipient& recipient) {
     const auto& settings = *generation.settings;
+    if (!recipient.route.empty())
+        for (const auto& connector : settings.send_connectors)
+            if (connector.name == recipient.route) return by_connector(settings, recipient, &connector);
     const auto accepted = settings.accepted_domains.find(recipient.domain);
     if (accepted != settings.accepted_domains.end()) {
         const auto& way = accepted->second.deliver;
@@ -14,12 +27,7 @@ queue::Destination route(const Generation& generation, const queue::QueuedRecipi
             if (connector.name == way) return {std::string(smtp_route) + way, recipient.domain, recipient.requirement};
         return {std::string(provider_route) + way, recipient.domain, recipient.requirement};
     }
-    const auto* connector = settings.send_connector_for(recipient.domain);
-    // Lists changed since it was queued may demand more; they never take away what was promised.
-    auto requirement = floor_for(settings, settings.send_list.entry_for(recipient.domain));
-    requirement.demand = policy::demand_of(recipient.requirement);
-    return {std::string(smtp_route) + (connector ? connector->name : ""), recipient.domain,
-            policy::to_text(requirement)};
+    return by_connector(settings, recipient, settings.send_connector_for(recipient.domain));
 }
 
 awaitable<void> settle(Services& services, queue::Batch batch, std::vector<smtp::RecipientOutcome> outcomes,
@@ -29,6 +37,18 @@ awaitable<void> settle(Services& services, queue::Batch batch, std::vector<smtp:
         return true;
     };
     co_await off_loop(services.pool, std::move(work));
+    for (std::size_t i = 0; i < batch.which.size() && i < outcomes.size(); ++i) {
+        const auto& outcome = outcomes[i];
+        constexpr std::string_view results[] = {"", "delivered", "deferred", "bounced"};
+        auto question = std::make_shared<policy::AskedQuestion>(Event::delivery_result, nullptr, nullptr);
+        question->with("queue_id", batch.message.id)
+            .with("recipient", batch.message.recipients.at(batch.which[i]).address)
+            .with("result", std::string(results[static_cast<std::size_t>(outcome.kind)]))
+            .with("status", outcome.status)
+            .with("text", outcome.text)
+            .with("relay", relay);
+        services.announce(std::move(question));
+    }
 }
 
 std::vector<smtp::RecipientOutcome> same_for_all(const queue::Batch& batch, const smtp::ClientFailure& failure) {

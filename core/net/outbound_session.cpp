@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <net/await.hpp>
 #include <net/marks.hpp>
 #include <net/outbound.hpp>
@@ -36,40 +37,52 @@ awaitable<void> OutboundDelivery::require() {
         requirement_.demand.mutual = true;
         if (entry_.empty()) requirement_.partner.mutual_outbound = false;  // it proves its name; we need not prove ours
     }
-    if (!worker_.scripts || generation_->settings->accepted_domains.contains(destination_.domain)) co_return;
-    struct Nobody : Session {
-        std::string_view id() const override { return {}; }
-        std::string_view connector() const override { return {}; }
-        std::string_view remote_address() const override { return {}; }
-        std::string_view helo() const override { return {}; }
-        const TlsFacts* tls() const override { return nullptr; }
-        bool outbound() const override { return true; }
-    } nobody;
-    struct Letter : Envelope {
-        explicit Letter(const queue::Batch& one) : batch(one) {}
-        std::string_view sender() const override { return batch.message.sender; }
-        std::string_view sender_domain() const override {
-            const auto at = batch.message.sender.rfind('@');
-            return at == std::string::npos ? std::string_view() : std::string_view(batch.message.sender).substr(at + 1);
+    if (generation_->settings->accepted_domains.contains(destination_.domain)) co_return;
+    if (!listened_to(services_, worker_, Event::outbound_requirement)) co_return;
+    const auto facts = outbound_facts();
+    const auto asked = co_await ask_outbound(services_, worker_, Event::outbound_requirement, facts, {});
+    const auto& demand = asked.merged.demand;
+    if (demand) requirement_.demand = policy::strictest(requirement_.demand, *demand);
+    if (requirement_.partner.enforcement_script && asked.replaces_floor) requirement_.floor_replaced = true;
+    failure_ = refusal_of(asked, !entry_.empty());
+}
+
+OutboundFacts OutboundDelivery::outbound_facts() const {
+    return {&*batch_, connector_->name, entry_, session_id_, remote_address_, nullptr};
+}
+
+// False: a decider refused; failure_ says why.
+awaitable<bool> OutboundDelivery::allowed(Event event, std::vector<Detail> details, const TlsFacts* tls) {
+    if (!batch_ || !listened_to(services_, worker_, event)) co_return true;
+    auto facts = outbound_facts();
+    facts.tls = tls;
+    const auto asked = co_await ask_outbound(services_, worker_, event, facts, std::move(details));
+    auto refused = refusal_of(asked, !entry_.empty());
+    if (refused) failure_ = std::move(refused);
+    co_return !failure_;
+}
+
+// Names that deciders gave instead of mail exchangers or smart host. What the domain demands is not touched by them.
+awaitable<std::vector<OutboundDelivery::Target>> OutboundDelivery::routed() {
+    std::vector<Target> targets;
+    if (!listened_to(services_, worker_, Event::route)) co_return targets;
+    const auto facts = outbound_facts();
+    const auto asked = co_await ask_outbound(services_, worker_, Event::route, facts, {});
+    failure_ = refusal_of(asked, !entry_.empty());
+    for (const auto& effect : asked.merged.effects) {
+        auto name = effect.name;
+        auto port = connector_->port;
+        if (const auto colon = name.rfind(':'); colon != std::string::npos && name.find(':') == colon) {
+            const auto* end = name.data() + name.size();
+            const auto read = std::from_chars(name.data() + colon + 1, end, port);
+            if (read.ec != std::errc() || read.ptr != end || port == 0)
+                failure_ = smtp::ClientFailure{"plugin-failed", "4.3.0",
+                                               "a policy routes to " + name + ", which is no host:port"};
+            name.resize(colon);
         }
-        std::size_t recipients() const override { return batch.which.size(); }
-        std::string_view recipient(std::size_t i) const override {
-            return batch.message.recipients[batch.which[i]].address;
-        }
-        std::string_view recipient_domain(std::size_t) const override { return batch.destination.domain; }
-        const queue::Batch& batch;
-    } letter(*batch_);
-    const Question question{Event::outbound_requirement, &nobody, &letter, entry_, destination_.domain};
-    const auto answer = worker_.scripts->decide(question);
-    if (answer.decision.demand) requirement_.demand = policy::strictest(requirement_.demand, *answer.decision.demand);
-    if (requirement_.partner.enforcement_script && answer.decision.replaces_floor) requirement_.floor_replaced = true;
-    if ((answer.failed || answer.partner_failed) && !entry_.empty()) {
-        services_.log.error("script-failed", answer.error + "; domain " + destination_.domain);
-        fail("script-failed", "4.3.0", "a policy script failed: " + answer.error);
+        targets.push_back({std::move(name), port});
     }
-    if (answer.decision.verdict.kind == VerdictKind::defer) fail({}, "4.7.1", answer.decision.verdict.reply.text);
-    if (answer.decision.verdict.kind == VerdictKind::reject)
-        fail({}, "5.7.1", answer.decision.verdict.reply.text, true);
+    co_return targets;
 }
 
 bool OutboundDelivery::is_destination(const asio::ip::address& address) const {
@@ -82,38 +95,44 @@ bool OutboundDelivery::is_destination(const asio::ip::address& address) const {
                        [&](const config::Range& range) { return range.contains(text); });
 }
 
-awaitable<std::vector<OutboundDelivery::Host>> OutboundDelivery::hosts() {
-    std::vector<MxHost> names;
-    std::vector<Host> found;
-    if (connector_->smart_host) {
-        names.push_back({0, *connector_->smart_host});
-    } else {
-        auto answer = co_await services_.resolver.mail_hosts(destination_.domain);
-        if (!answer) {
-            fail({}, answer.failure.token, answer.failure.text, answer.failure.token.starts_with('5'));
-            co_return found;
-        }
-        names = std::move(*answer);
-        // RFC 5321 5.1: ourselves, and what is no better than ourselves, would be a loop.
-        const auto own =
-            std::find_if(names.begin(), names.end(), [&](const MxHost& host) { return host.name == connector_->fqdn; });
-        if (own != names.end()) {
-            const auto preference = own->preference;
-            std::erase_if(names, [&](const MxHost& host) { return host.preference >= preference; });
-        }
-        if (names.empty()) fail({}, "5.4.6", "all mail hosts of " + destination_.domain + " are ourselves", true);
+awaitable<std::vector<OutboundDelivery::Target>> OutboundDelivery::exchangers() {
+    std::vector<Target> targets;
+    auto answer = co_await services_.resolver.mail_hosts(destination_.domain);
+    if (!answer) {
+        fail({}, answer.failure.token, answer.failure.text, answer.failure.token.starts_with('5'));
+        co_return targets;
     }
-    for (const auto& name : names) {
-        auto addresses = co_await services_.resolver.addresses(name.name);
+    auto names = std::move(*answer);
+    // RFC 5321 5.1: ourselves, and what is no better than ourselves, would be a loop.
+    const auto own =
+        std::find_if(names.begin(), names.end(), [&](const MxHost& host) { return host.name == connector_->fqdn; });
+    if (own != names.end()) {
+        const auto preference = own->preference;
+        std::erase_if(names, [&](const MxHost& host) { return host.preference >= preference; });
+    }
+    if (names.empty()) fail({}, "5.4.6", "all mail hosts of " + destination_.domain + " are ourselves", true);
+    for (auto& name : names) targets.push_back({std::move(name.name), connector_->port});
+    co_return targets;
+}
+
+awaitable<std::vector<OutboundDelivery::Host>> OutboundDelivery::hosts() {
+    std::vector<Host> found;
+    auto targets = co_await routed();
+    if (failure_) co_return found;
+    if (targets.empty() && connector_->smart_host) targets.push_back({*connector_->smart_host, connector_->port});
+    if (targets.empty()) targets = co_await exchangers();
+    for (const auto& target : targets) {
+        auto addresses = co_await services_.resolver.addresses(target.name);
         if (!addresses) {
             fail({}, addresses.failure.token == "5.4.4" ? "4.4.4" : addresses.failure.token, addresses.failure.text);
             continue;
         }
         for (const auto& address : *addresses) {
-            if (is_destination(address)) found.push_back({name.name, address});
+            if (is_destination(address)) found.push_back({target.name, address, target.port});
             else
                 fail({}, "4.4.4",
-                     name.name + " is at " + address.to_string() + ", which is no destination; see allow_destinations");
+                     target.name + " is at " + address.to_string() +
+                         ", which is no destination; see allow_destinations");
             if (found.size() == most_hosts) co_return found;
         }
     }
@@ -167,6 +186,10 @@ void OutboundDelivery::note_failure(const Host& host) {
 
 // True: no other host is to be tried for this batch.
 awaitable<bool> OutboundDelivery::try_host(const Host& host) {
+    remote_address_ = host.address.to_string();
+    session_id_ = new_session_id();
+    std::vector<Detail> details{{"host", host.name}, {"address", remote_address_}};
+    if (!co_await allowed(Event::outbound_connect, std::move(details), nullptr)) co_return false;
     auto executor = co_await asio::this_coro::executor;
     tcp::socket socket(executor);
     error_code error;
@@ -178,16 +201,14 @@ awaitable<bool> OutboundDelivery::try_host(const Host& host) {
     timer.async_wait([&socket](error_code cancelled) {
         if (!cancelled) socket.cancel(cancelled);
     });
-    auto [failed] = co_await socket.async_connect({host.address, connector_->port}, no_throw);
+    auto [failed] = co_await socket.async_connect({host.address, host.port}, no_throw);
     timer.cancel();
     if (failed) {
         fail({}, "4.4.1",
-             host.name + "[" + host.address.to_string() + "]:" + std::to_string(connector_->port) + ": " +
-                 failed.message());
+             host.name + "[" + host.address.to_string() + "]:" + std::to_string(host.port) + ": " + failed.message());
         co_return false;
     }
     auto stream = std::make_shared<Stream>(std::move(socket));
-    session_id_ = new_session_id();
     ProtocolLog log(services_.plugins, connector_->protocol_logging, true, connector_->name, session_id_);
     log.endpoints(stream->local(), stream->remote());
     log.connected();
@@ -220,6 +241,7 @@ awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, Pro
             if (name == host.name || name == host.address.to_string()) pinned_ = &server;
     outcome_ = {};  // what another host proved counts for nothing here
     envelope_travelled_ = false;
+    greeted_ = false;
     smtp::ClientSession machine(client_settings());
     bool served = false;
     for (bool open = true; open;) {
@@ -262,7 +284,7 @@ awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, Pro
                 co_await ask_peer(host, stream, machine, log);
                 break;
             case ClientDo::ready:
-                co_await next_batch(stream, machine, log);
+                co_await next_batch(host, stream, machine, log);
                 break;
             case ClientDo::body:
                 co_await send_body(machine);
@@ -349,7 +371,18 @@ awaitable<void> OutboundDelivery::ask_peer(const Host& host, Stream& stream, smt
     const auto text = "outbound to " + host.name + ": " + judged_text(outcome_, evidence, name);
     log.decision(text);
     services_.log.info("judged", text);
-    if (outcome_.passes) {
+    std::vector<Detail> details{
+        {"standing", outcome_.passes ? (outcome_.by_exception ? "exception" : "passes") : "refused"},
+        {"reason", outcome_.fault.token},
+        {"sentence", outcome_.fault.sentence},
+        {"client_name", outcome_.client_name},
+        {"revocation", outcome_.revocation},
+        {"host", host.name}};
+    const bool accepted = co_await allowed(Event::peer_judged, std::move(details), &facts);
+    if (outcome_.passes && !accepted) {
+        const Failure refused{failure_->token, host.name + " for " + name + " " + failure_->text};
+        machine.peer_refused(refused);
+    } else if (outcome_.passes) {
         services_.alarms.end("certificate-failure", entry_);
         machine.peer_accepted();
     } else {
@@ -358,11 +391,20 @@ awaitable<void> OutboundDelivery::ask_peer(const Host& host, Stream& stream, smt
     }
 }
 
-awaitable<void> OutboundDelivery::next_batch(Stream&, smtp::ClientSession& machine, ProtocolLog& log) {
+awaitable<void> OutboundDelivery::next_batch(const Host& host, Stream& stream, smtp::ClientSession& machine,
+                                             ProtocolLog& log) {
     if (!batch_) batch_ = services_.queue.claim(destination_, std::chrono::system_clock::now());
     if (!batch_) {
         machine.quit();
         co_return;
+    }
+    if (!std::exchange(greeted_, true)) {
+        std::vector<Detail> details{{"host", host.name}, {"extensions", machine.extensions()}};
+        const auto* tls = stream.tls() ? &stream.tls()->facts() : nullptr;
+        if (!co_await allowed(Event::outbound_ehlo, std::move(details), tls)) {
+            machine.quit();
+            co_return;
+        }
     }
     auto source = services_.spool.open(batch_->message.id);
     if (!source) {
@@ -425,7 +467,7 @@ awaitable<void> OutboundDelivery::finish(const Host& host, Stream& stream, smtp:
     batch_.reset();
     source_ = {};
     co_await settle(services_, std::move(batch), outcomes,
-                    host.name + "[" + host.address.to_string() + "]:" + std::to_string(connector_->port), tls);
+                    host.name + "[" + host.address.to_string() + "]:" + std::to_string(host.port), tls);
 }
 
 }  // namespace postern::net

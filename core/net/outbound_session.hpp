@@ -2,6 +2,7 @@
 #pragma once
 
 #include <net/judging.hpp>
+#include <net/outbound_policy.hpp>
 #include <net/protocol_log.hpp>
 #include <net/stream.hpp>
 #include <smtp/client_session.hpp>
@@ -19,8 +20,17 @@ private:
     struct Host {
         std::string name;
         asio::ip::address address;
+        std::uint16_t port = 25;
+    };
+    struct Target {
+        std::string name;
+        std::uint16_t port = 25;
     };
     awaitable<void> require();
+    OutboundFacts outbound_facts() const;
+    awaitable<bool> allowed(Event event, std::vector<Detail> details, const TlsFacts* tls);
+    awaitable<std::vector<Target>> routed();
+    awaitable<std::vector<Target>> exchangers();
     awaitable<std::vector<Host>> hosts();
     bool is_destination(const asio::ip::address& address) const;
     awaitable<bool> try_host(const Host& host);
@@ -28,7 +38,7 @@ private:
     smtp::ClientSettings client_settings() const;
     awaitable<void> start_tls(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> ask_peer(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
-    awaitable<void> next_batch(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
+    awaitable<void> next_batch(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> send_body(smtp::ClientSession& machine);
     awaitable<void> finish(const Host& host, Stream& stream, smtp::ClientSession& machine);
     void fail(std::string token, std::string status, std::string text, bool permanent = false);
@@ -47,8 +57,9 @@ private:
     Ref<MessageSource> source_;
     std::uint64_t offset_ = 0;
     unsigned messages_ = 0;
-    std::string session_id_;
+    std::string session_id_, remote_address_;
     bool envelope_travelled_ = false;  // on this connection
+    bool greeted_ = false;             // outbound_ehlo was asked on this connection
     bool broken_ = false;              // this connection ended; the batch, if any, is unsettled
     std::optional<smtp::ClientFailure> failure_;
 };

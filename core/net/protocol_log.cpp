@@ -30,7 +30,7 @@ void ProtocolLog::add(ProtocolEvent event, std::string data, std::string context
 
 void ProtocolLog::flush() {
     if (records_.empty()) return;
-    for (auto* observer : plugins_.observers()) observer->protocol(records_);
+    for (auto* observer : plugins_.protocol_observers()) observer->protocol(records_);
     records_.clear();
 }
 

@@ -11,6 +11,7 @@
 #include <net/asio.hpp>
 #include <net/resolver.hpp>
 #include <plugins/plugin_set.hpp>
+#include <policy/events.hpp>
 #include <queue/queue.hpp>
 #include <script/script_set.hpp>
 #include <set>
@@ -58,6 +59,8 @@ struct Services {
     Resolver& resolver;
     asio::thread_pool& pool;  // for what blocks: commits, look-ups on disk
     HandshakeMemory& handshakes;
+    // Tells who listens at an event that belongs to no session, on one worker, later. Any thread.
+    std::function<void(std::shared_ptr<const policy::AskedQuestion>)> announce;
 };
 
 // What belongs to one worker: its loop's thread alone touches it.

@@ -112,7 +112,7 @@ private:
     Lookup lookup_;
 };
 
-void Instance::provide(std::string_view role_id, std::string_view name, void* provider, Runs) {
+void Instance::provide(std::string_view role_id, std::string_view name, void* provider, Runs runs) {
     const auto own = name.empty() ? std::string_view(file.name) : name;
     auto& log = *parts_.log;
     if (role_id == TlsEngine::id) return keep<GuardedEngine, TlsEngine>(name, provider, log, file.name);
@@ -123,7 +123,9 @@ void Instance::provide(std::string_view role_id, std::string_view name, void* pr
         return keep<LanedRevocation, RevocationChecker>(name, provider, lane, file.name);
     if (role_id == Fetcher::id) return keep<LanedFetcher, Fetcher>(name, provider, lane, file.name);
     if (role_id == Delivery::id) return keep<LanedDelivery, Delivery>(own, provider, lane, file.name);
-    if (role_id == Decider::id) return keep<GuardedDecider, Decider>(own, provider, log, file.name);
+    if (role_id == Decider::id) return keep<GuardedDecider, Decider>(own, provider, lane, runs, log, file.name);
+    if (role_id == ProtocolObserver::id)
+        return keep<LanedProtocolObserver, ProtocolObserver>(own, provider, lane, *parts_.counters);
     if (role_id == Observer::id) return keep<LanedObserver, Observer>(own, provider, lane, *parts_.counters);
     if (role_id == AdminVerbs::id) return keep<LanedVerbs, AdminVerbs>(own, provider, lane, log, file.name);
     parts_.log->error("plugin-refused",
@@ -139,6 +141,20 @@ struct PluginSet::State {
     mutable std::shared_mutex mutex;
     std::vector<std::unique_ptr<Instance>> instances;
     std::vector<std::unique_ptr<Instance>> retired;  // kept: a session may still hold their providers
+    std::atomic<std::uint64_t> listened_to{0};       // events of all deciders and observers, see event_bit()
+
+    // With the mutex held, whenever `instances` or what they provide changed.
+    void count_listeners() {
+        std::uint64_t bits = 0;
+        for (const auto& one : instances)
+            for (const auto& provided : one->provided) {
+                if (provided.role == Decider::id)
+                    bits |= static_cast<GuardedDecider*>(static_cast<Decider*>(provided.proxy))->asked_at;
+                if (provided.role == Observer::id)
+                    bits |= static_cast<LanedObserver*>(static_cast<Observer*>(provided.proxy))->told_of;
+            }
+        listened_to = bits;
+    }
 
     Instance* find(std::string_view name) const {
         std::shared_lock lock(mutex);
@@ -170,6 +186,7 @@ struct PluginSet::State {
                 retired.push_back(std::move(one));
             }
             std::erase(instances, nullptr);
+            count_listeners();
         }
         for (auto* one : leaving) retire(*one);
     }
@@ -245,6 +262,8 @@ void PluginSet::start(const std::vector<config::PluginEntry>& wanted) {
         if (!instance || std::exchange(instance->started, true)) continue;
         try {
             instance->file.plugin->start(*instance);
+            std::unique_lock lock(state_->mutex);
+            state_->count_listeners();
         } catch (...) {
             // It provides nothing from here on: what depends on it is refused.
             std::unique_lock lock(state_->mutex);
@@ -291,21 +310,42 @@ Fetcher* PluginSet::fetcher(std::string_view scheme) const { return state_->get<
 ProxyResolver* PluginSet::proxy() const { return state_->get<ProxyResolver>(); }
 Delivery* PluginSet::delivery(std::string_view name) const { return state_->get<Delivery>(name); }
 
-std::vector<PluginSet::NamedDecider> PluginSet::deciders() const {
+bool PluginSet::listened_to(Event event) const {
+    return state_->listened_to.load(std::memory_order_relaxed) & event_bit(event);
+}
+
+std::vector<PluginSet::NamedDecider> PluginSet::deciders(Event event) const {
     std::vector<NamedDecider> all;
+    if (!listened_to(event)) return all;
     std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
-        for (const auto& provided : one->provided)
-            if (provided.role == Decider::id) all.push_back({provided.name, static_cast<Decider*>(provided.proxy)});
+        for (const auto& provided : one->provided) {
+            if (provided.role != Decider::id) continue;
+            auto* decider = static_cast<GuardedDecider*>(static_cast<Decider*>(provided.proxy));
+            if (decider->asked_at & event_bit(event)) all.push_back({provided.name, decider});
+        }
     return all;
 }
 
-std::vector<Observer*> PluginSet::observers() const {
+std::vector<Observer*> PluginSet::observers(Event event) const {
     std::vector<Observer*> all;
+    if (!listened_to(event)) return all;
+    std::shared_lock lock(state_->mutex);
+    for (const auto& one : state_->instances)
+        for (const auto& provided : one->provided) {
+            if (provided.role != Observer::id) continue;
+            auto* observer = static_cast<LanedObserver*>(static_cast<Observer*>(provided.proxy));
+            if (observer->told_of & event_bit(event)) all.push_back(observer);
+        }
+    return all;
+}
+
+std::vector<ProtocolObserver*> PluginSet::protocol_observers() const {
+    std::vector<ProtocolObserver*> all;
     std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
         for (const auto& provided : one->provided)
-            if (provided.role == Observer::id) all.push_back(static_cast<Observer*>(provided.proxy));
+            if (provided.role == ProtocolObserver::id) all.push_back(static_cast<ProtocolObserver*>(provided.proxy));
     return all;
 }
 

@@ -60,8 +60,11 @@ public:
         std::string name;
         Decider* decider;
     };
-    std::vector<NamedDecider> deciders() const;
-    std::vector<Observer*> observers() const;
+    // Whether any decider or observer listens at that event: a load of one word.
+    bool listened_to(Event event) const;
+    std::vector<NamedDecider> deciders(Event event) const;
+    std::vector<Observer*> observers(Event event) const;
+    std::vector<ProtocolObserver*> protocol_observers() const;
     struct NamedVerbs {
         std::string plugin;
         AdminVerbs* verbs;                                                      // run() is made on the plugin's lane

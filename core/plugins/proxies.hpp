@@ -5,7 +5,9 @@
 #include <base/counters.hpp>
 #include <base/log.hpp>
 #include <chrono>
+#include <plugins/kept_question.hpp>
 #include <plugins/lane.hpp>
+#include <policy/events.hpp>
 #include <postern/host.hpp>
 
 namespace postern::plugins {
@@ -45,6 +47,17 @@ auto inline_call(Log& log, const std::string& plugin, Call call, Otherwise other
         log.error("plugin-failed", "the plugin " + plugin + " threw");
         return otherwise();
     }
+}
+
+// A bit an event, so that whoever asks knows at once that nobody listens.
+inline std::uint64_t event_bit(Event event) {
+    const auto number = static_cast<unsigned>(event);
+    return number < 64 ? std::uint64_t{1} << number : 0;
+}
+inline std::uint64_t event_bits(const std::vector<Event>& events) {
+    std::uint64_t bits = 0;
+    for (const auto event : events) bits |= event_bit(event);
+    return bits;
 }
 
 // Sessions made by the engine are called directly: what they throw ends their one session (app/listeners.cpp).
@@ -146,19 +159,37 @@ struct LanedFetcher : Fetcher {
     std::string plugin;
 };
 
-// Views end with the call, so a decider is always asked inline; what it does later is behind its Pending.
+// Views end with the call: a decider that is asked inline sees them, one on a lane sees a copy.
 struct GuardedDecider : Decider {
-    GuardedDecider(Decider& provider, Log& to, std::string name) : inner(provider), log(to), plugin(std::move(name)) {}
+    GuardedDecider(Decider& provider, Lane& on, Runs where, Log& to, std::string name)
+        : inner(provider),
+          lane(on),
+          runs(where),
+          log(to),
+          plugin(std::move(name)),
+          asked_at(event_bits(inner.events())) {}
+    std::vector<Event> events() const override { return inner.events(); }
     Pending<Decision> decide(const Question& question) override {
+        if (runs == Runs::lane) return decide_on_lane(question);
         return inline_call(
             log, plugin, [&] { return inner.decide(question); },
             [&] {
                 return Pending<Decision>(Failure{"plugin-failed", "the plugin " + plugin + " threw"});
             });
     }
+    Pending<Decision> decide_on_lane(const Question& question) {
+        std::vector<std::string_view> names;
+        if (const auto* row = policy::find_event(question.event()))
+            for (const auto& detail : row->details) names.push_back(detail.name);
+        auto kept = std::make_shared<const KeptQuestion>(question, names);
+        return on_lane<Decision>(lane, plugin, [this, kept = std::move(kept)] { return inner.decide(*kept); });
+    }
     Decider& inner;
+    Lane& lane;
+    Runs runs;
     Log& log;
     std::string plugin;
+    std::uint64_t asked_at;
 };
 
 struct GuardedMatcher : NameMatcher {
@@ -176,22 +207,41 @@ struct GuardedMatcher : NameMatcher {
     std::string plugin;
 };
 
-struct LanedObserver : Observer {
-    LanedObserver(Observer& provider, Lane& on, Counters& counts) : inner(provider), lane(on), counters(counts) {}
+// What watches is told on its lane: what that cannot take is dropped and counted, and nobody waits for it.
+template <class Call>
+void tell(Lane& lane, Counters& counters, double count, Call call) {
+    auto task = [&counters, count, call = std::move(call)] {
+        try {
+            call();
+        } catch (...) {
+            counters.add("postern_log_write_failures_total", {}, count);
+        }
+    };
+    if (!lane.post(std::move(task)).empty()) counters.add("postern_observer_dropped_total", {}, count);
+}
+
+struct LanedProtocolObserver : ProtocolObserver {
+    LanedProtocolObserver(ProtocolObserver& provider, Lane& on, Counters& counts)
+        : inner(provider), lane(on), counters(counts) {}
     void protocol(const std::vector<ProtocolRecord>& records) override {
-        auto task = [this, records] {
-            try {
-                inner.protocol(records);
-            } catch (...) {
-                counters.add("postern_log_write_failures_total", {}, static_cast<double>(records.size()));
-            }
-        };
-        if (!lane.post(std::move(task)).empty())
-            counters.add("postern_observer_dropped_total", {}, static_cast<double>(records.size()));
+        tell(lane, counters, static_cast<double>(records.size()), [this, records] { inner.protocol(records); });
+    }
+    ProtocolObserver& inner;
+    Lane& lane;
+    Counters& counters;
+};
+
+struct LanedObserver : Observer {
+    LanedObserver(Observer& provider, Lane& on, Counters& counts)
+        : inner(provider), lane(on), counters(counts), told_of(event_bits(inner.events())) {}
+    std::vector<Event> events() const override { return inner.events(); }
+    void saw(const Occurrence& what) override {
+        tell(lane, counters, 1, [this, what] { inner.saw(what); });
     }
     Observer& inner;
     Lane& lane;
     Counters& counters;
+    std::uint64_t told_of;
 };
 
 struct LanedVerbs : AdminVerbs {

@@ -79,7 +79,7 @@ std::string to_text(const QueuedMessage& message) {
         text += "\nrecipient " + escaped(one.address) + " " + escaped(one.domain) + " " + escaped(one.requirement) +
                 " " + std::to_string(one.attempts) + " " + std::to_string(seconds(one.next_attempt)) + " " +
                 std::to_string(one.clear_next) + " " + std::to_string(one.delay_notified) + " " + escaped(one.status) +
-                " " + escaped(one.text);
+                " " + escaped(one.text) + (one.route.empty() ? "" : " " + escaped(one.route));
     }
     char sum[32];
     std::snprintf(sum, sizeof sum, "\nsum %016llx\n", static_cast<unsigned long long>(checksum(text)));
@@ -110,6 +110,7 @@ static bool parse_line(std::string_view line, QueuedMessage& message) {
         one.delay_notified = words.number() != 0;
         one.status = words.text();
         one.text = words.text();
+        one.route = words.text();  // since 0.2; missing in older files
     } else {
         return false;
     }

@@ -230,7 +230,24 @@ bool Queue::notify(const QueuedMessage& message, const std::vector<Undelivered>&
     notice.recipients.push_back(recipient);
     auto incoming = parts.spool.begin();
     if (!incoming || !(*incoming)->append(text)) return false;
-    return submit(**incoming, notice).has_value();
+    if (!submit(**incoming, notice)) return false;
+    if (parts.on_notice) parts.on_notice(message, notice);
+    return true;
+}
+
+bool Queue::release_held(const std::string& id) {
+    QueuedMessage copy;
+    {
+        std::lock_guard lock(state_->mutex);
+        auto found = state_->messages.find(id);
+        if (found == state_->messages.end() || !found->second.message.held) return false;
+        found->second.message.held = false;
+        copy = found->second.message;
+    }
+    if (auto recorded = state_->parts.spool.update(copy); !recorded)
+        state_->parts.log.error("spool-failing", recorded.error().text + "; " + id + " is held again after a restart");
+    state_->changed();
+    return true;
 }
 
 void Queue::release(const Batch& batch) {

@@ -46,6 +46,7 @@ public:
         RetrySchedule retry;
         std::string fqdn;  // in notices: Reporting-MTA and sender name
         std::function<Time()> now;
+        std::function<void(const QueuedMessage& about, const QueuedMessage& notice)> on_notice;  // one was queued
     };
     explicit Queue(Parts parts);
     ~Queue();
@@ -67,6 +68,8 @@ public:
     // When due() may next have something; called back (any thread) when that moves earlier.
     std::optional<Time> next_due() const;
     void on_change(std::function<void()> wake);
+    // A held message is due again; false: there is none held under that id. Blocks.
+    bool release_held(const std::string& id);
     // Everything waiting is due now (after SIGHUP or `queue retry`).
     void retry_now();
     std::size_t size() const;

@@ -23,6 +23,7 @@ struct QueuedRecipient {
     bool clear_next = false;  // opportunistic TLS failed: the next attempt may go once in clear
     bool delay_notified = false;
     std::string status, text;  // of the last attempt
+    std::string route;         // the send connector that a decider chose; empty: by address space
 };
 
 struct QueuedMessage {

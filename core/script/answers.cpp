@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <config/keys.hpp>
 #include <mail/address.hpp>
+#include <policy/events.hpp>
 #include <policy/evidence.hpp>
 #include <script/answers.hpp>
 
@@ -9,6 +10,7 @@ namespace postern::script {
 namespace {
 
 constexpr const char* verdict_type = "postern verdict";
+constexpr const char* effect_type = "postern effect";
 constexpr std::size_t longest_reply = 300;
 constexpr std::size_t most_alternatives = 64;
 
@@ -33,6 +35,26 @@ int make_verdict(lua_State* lua) {
         lua_setiuservalue(lua, -2, 1);
     }
     luaL_setmetatable(lua, verdict_type);
+    return 1;
+}
+
+// One userdata an effect: the kind, name and value as its user values.
+int make_effect(lua_State* lua) {
+    const auto& row = policy::effect_rows()[static_cast<std::size_t>(lua_tointeger(lua, lua_upvalueindex(1)))];
+    const int wanted = row.wants_name + row.wants_value;
+    bool good = lua_gettop(lua) == wanted;
+    for (int i = 1; i <= wanted; ++i) good &= lua_type(lua, i) == LUA_TSTRING;
+    if (!good) return luaL_error(lua, "postern.%s takes (%s), as texts", row.name.data(), row.arguments.data());
+    *static_cast<EffectKind*>(lua_newuserdatauv(lua, sizeof(EffectKind), 2)) = row.kind;
+    if (row.wants_name) {
+        lua_pushvalue(lua, 1);
+        lua_setiuservalue(lua, -2, 1);
+    }
+    if (row.wants_value) {
+        lua_pushvalue(lua, wanted);
+        lua_setiuservalue(lua, -2, 2);
+    }
+    luaL_setmetatable(lua, effect_type);
     return 1;
 }
 
@@ -147,16 +169,34 @@ Demand read_requirement(lua_State* lua, int index) {
     return demand;
 }
 
-Verdict read_verdict(lua_State* lua, int index) {
-    const auto kind = *static_cast<const VerdictKind*>(lua_touserdata(lua, index));
-    lua_getiuservalue(lua, index, 1);
+std::string user_text(lua_State* lua, int index, int which) {
+    lua_getiuservalue(lua, index, which);
     std::size_t size = 0;
     const char* text = lua_tolstring(lua, -1, &size);
-    std::string reply(text ? text : "", size);
+    std::string copy(text ? text : "", size);
     lua_pop(lua, 1);
+    return copy;
+}
+
+Verdict read_verdict(lua_State* lua, int index) {
+    const auto kind = *static_cast<const VerdictKind*>(lua_touserdata(lua, index));
+    auto reply = user_text(lua, index, 1);
     if (kind == VerdictKind::reject) return Verdict::reject(std::move(reply), "5.7.1");
     if (kind == VerdictKind::defer) return Verdict::defer(std::move(reply), "4.7.1");
     return Verdict::proceed();
+}
+
+void push_effects(lua_State* lua) {
+    luaL_newmetatable(lua, effect_type);
+    lua_pushboolean(lua, false);
+    lua_setfield(lua, -2, "__metatable");
+    lua_pop(lua, 1);
+    lua_Integer place = 0;
+    for (const auto& row : policy::effect_rows()) {
+        lua_pushinteger(lua, place++);
+        lua_pushcclosure(lua, make_effect, 1);
+        lua_setfield(lua, -2, row.name.data());
+    }
 }
 
 }  // namespace
@@ -174,6 +214,7 @@ void push_verdicts(lua_State* lua) {
         lua_pushcclosure(lua, make_verdict, 2);
         lua_setfield(lua, -2, name);
     }
+    push_effects(lua);
 }
 
 bool read_answers(lua_State* lua, int first, Decision& merged) {
@@ -185,6 +226,9 @@ bool read_answers(lua_State* lua, int first, Decision& merged) {
         spoke = true;
         if (luaL_testudata(lua, i, verdict_type)) {
             add(merged, read_verdict(lua, i));
+        } else if (luaL_testudata(lua, i, effect_type)) {
+            const auto kind = *static_cast<const EffectKind*>(lua_touserdata(lua, i));
+            merged.effects.push_back({kind, user_text(lua, i, 1), user_text(lua, i, 2)});
         } else if (lua_istable(lua, i)) {
             auto demand = read_requirement(lua, i);
             merged.demand = merged.demand ? policy::strictest(*merged.demand, demand) : std::move(demand);

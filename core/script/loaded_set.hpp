@@ -3,6 +3,7 @@
 
 #include <map>
 #include <script/sandbox.hpp>
+#include <set>
 
 namespace postern::script {
 
@@ -11,6 +12,9 @@ public:
     bool has_partner(std::string_view entry) const override { return by_partner.contains(entry); }
     std::vector<std::string> files() const override;
 
+    bool listens(Event event) const override { return events.contains(event); }
+
+    std::set<Event> events;  // that any of them handles
     std::vector<ScriptFile> scripts;
     std::size_t for_all = 0;  // that many of them run for every transaction
     std::map<std::string, std::size_t, std::less<>> by_partner;

@@ -2,6 +2,7 @@
 #include <config/keys.hpp>
 #include <mail/address.hpp>
 #include <new>
+#include <policy/events.hpp>
 #include <policy/evidence.hpp>
 #include <script/answers.hpp>
 #include <script/libraries.hpp>
@@ -13,6 +14,10 @@ namespace {
 
 constexpr unsigned most_lines_logged = 20;  // a call; a loop must not fill the disk
 constexpr std::size_t most_handlers = 16;   // an event and script
+
+std::size_t place_of(const policy::EventRow& row) {
+    return static_cast<std::size_t>(&row - policy::event_rows().data());
+}
 
 int append_code(lua_State*, const void* piece, std::size_t size, void* code) {
     static_cast<std::string*>(code)->append(static_cast<const char*>(piece), size);
@@ -34,6 +39,7 @@ int unknown_global(lua_State* lua) {
 
 // Arguments: where the answers go, the handler, its own arguments. One protected call covers it and the reading.
 struct Reading {
+    const policy::EventRow& row;
     Decision& merged;
     Sandbox::Said said;
 };
@@ -44,13 +50,21 @@ int call_and_read(lua_State* lua) {
     Decision own;
     reading.said.something = read_answers(lua, 2, own);
     reading.said.demand = own.demand.has_value();
+    if (const auto why = policy::nonsense(reading.row, own); !why.empty()) return luaL_error(lua, "%s", why.c_str());
     if (own.demand && had_demand) reading.merged.demand = policy::strictest(*reading.merged.demand, *own.demand);
     else if (own.demand) reading.merged.demand = std::move(own.demand);
     add(reading.merged, std::move(own.verdict));
+    std::ranges::move(own.effects, std::back_inserter(reading.merged.effects));
     return 0;
 }
 
 }  // namespace
+
+std::vector<std::string> postern_fields() {
+    std::vector<std::string> all(std::begin(postern_functions), std::end(postern_functions));
+    for (const auto& row : policy::effect_rows()) all.emplace_back(row.name);
+    return all;
+}
 
 std::string to_text(const ScriptFile& file, const LuaState::Fault& fault) {
     return file.path + ":" + std::to_string(fault.line) + ": " + fault.cause;
@@ -125,15 +139,14 @@ int Sandbox::on(lua_State* lua) {
         return 0;
     }
     const std::string_view name = lua_tostring(lua, 1);
-    const auto* row = std::find_if(std::begin(event_names), std::end(event_names),
-                                   [&](const EventName& one) { return one.name == name; });
-    if (row == std::end(event_names)) {
+    const auto* row = policy::find_event(name);
+    if (!row) {
         std::vector<std::string> known;
-        for (const auto& one : event_names) known.emplace_back(one.name);
+        for (const auto& one : policy::event_rows()) known.emplace_back(one.name);
         self.note(lua, "there is no event \"" + std::string(name.substr(0, 60)) + "\"" + config::nearest(name, known));
         return 0;
     }
-    auto& handlers = self.loading_->handlers[row - std::begin(event_names)];
+    auto& handlers = self.loading_->handlers[place_of(*row)];
     if (handlers.size() == most_handlers) return luaL_error(lua, "more than %d handlers for one event", 16);
     lua_Debug function;
     lua_pushvalue(lua, 2);
@@ -189,10 +202,9 @@ bool Sandbox::compile(std::string_view source, std::string& code, Fault& fault) 
 }
 
 void Sandbox::forget(Script& script) {
-    for (auto& handlers : script.handlers) {
+    for (const auto& handlers : script.handlers)
         for (const auto& one : handlers) luaL_unref(state_.get(), LUA_REGISTRYINDEX, one.reference);
-        handlers.clear();
-    }
+    script.handlers.assign(policy::event_rows().size(), {});
     script.usable = false;
 }
 
@@ -218,25 +230,34 @@ std::vector<LuaState::Fault> Sandbox::add(const ScriptFile& file, std::size_t pl
     return std::move(noted_);
 }
 
+bool Sandbox::listens(std::size_t place, Event event) const {
+    const auto* row = policy::find_event(event);
+    return row && has(place) && !scripts_[place].handlers[place_of(*row)].empty();
+}
+
 std::optional<Sandbox::Said> Sandbox::ask(std::size_t place, const Question& question, Decision& merged, Fault& fault) {
     auto* lua = state_.get();
     Said said;
-    const auto* row = std::find_if(std::begin(event_names), std::end(event_names),
-                                   [&](const EventName& one) { return one.event == question.event; });
-    if (row == std::end(event_names)) return said;
+    const auto* row = policy::find_event(question.event());
+    if (!row) return said;
     const auto& script = scripts_[place];
     running_ = &script;
     question_ = &question;
     lines_logged_ = 0;
     bool good = true;
-    for (const auto& handler : script.handlers[row - std::begin(event_names)]) {
-        Reading reading{merged, {}};
+    for (const auto& handler : script.handlers[place_of(*row)]) {
+        Reading reading{*row, merged, {}};
         lua_pushcfunction(lua, call_and_read);
         lua_pushlightuserdata(lua, &reading);
         lua_rawgeti(lua, LUA_REGISTRYINDEX, handler.reference);
-        lua_rawgeti(lua, LUA_REGISTRYINDEX, views_.session);
-        lua_rawgeti(lua, LUA_REGISTRYINDEX, views_.envelope);
-        good = state_.run(4, handler.line, fault);
+        const auto view = [&](bool there, int reference) {
+            if (there) lua_rawgeti(lua, LUA_REGISTRYINDEX, reference);
+            else lua_pushnil(lua);
+        };
+        view(question.session(), views_.session);
+        view(question.envelope(), views_.envelope);
+        view(true, views_.event);
+        good = state_.run(5, handler.line, fault);
         lua_settop(lua, 0);
         if (!good) break;
         said.something |= reading.said.something;

@@ -10,18 +10,9 @@
 
 namespace postern::script {
 
-// The one table of events: a new one is a row here, and a line in docs/scripts.md.
-struct EventName {
-    std::string_view name;
-    Event event;
-};
-constexpr EventName event_names[] = {
-    {"mail", Event::mail},
-    {"outbound_requirement", Event::outbound_requirement},
-};
-// What `postern` holds; docs/scripts.md explains each.
-constexpr std::string_view postern_fields[] = {"on", "listed", "log", "defer", "reject", "proceed"};
-constexpr std::size_t event_count = std::size(event_names);
+// What `postern` holds beside the effects of policy/events.hpp; docs/scripts.md explains each.
+constexpr std::string_view postern_functions[] = {"on", "listed", "log", "defer", "reject", "proceed"};
+std::vector<std::string> postern_fields();
 
 struct ScriptFile {
     std::string path;     // as messages name it
@@ -43,6 +34,9 @@ public:
     std::vector<Fault> add(const ScriptFile& file, std::size_t place);
     bool has(std::size_t place) const { return place < scripts_.size() && scripts_[place].usable; }
 
+    // Whether that script has a handler for the event.
+    bool listens(std::size_t place, Event event) const;
+
     struct Said {
         bool something = false, demand = false;
     };
@@ -56,7 +50,7 @@ private:
     };
     struct Script {
         const ScriptFile* file = nullptr;
-        std::vector<Handler> handlers[event_count];
+        std::vector<std::vector<Handler>> handlers;  // by row of the table of events
         bool usable = false;
     };
     static Sandbox& of(lua_State* lua) { return *static_cast<Sandbox*>(budget_of(lua).owner); }

@@ -59,6 +59,8 @@ ScriptHost::ScriptHost(std::shared_ptr<const ScriptSet> scripts, ScriptHostParts
     : state_(std::make_unique<State>(std::move(scripts), std::move(parts), limits)) {}
 ScriptHost::~ScriptHost() = default;
 
+bool ScriptHost::listens(Event event) const { return state_->scripts->listens(event); }
+
 ScriptHost::Answer ScriptHost::decide(const Question& question) {
     Answer answer;
     Sandbox::Said said;
@@ -67,8 +69,8 @@ ScriptHost::Answer ScriptHost::decide(const Question& question) {
         if (!state_->ask(i, question, answer, said)) answer.failed = true;
         answer.decision.spoke |= said.something;
     }
-    if (question.partner.empty()) return answer;
-    const auto partner = state_->scripts->by_partner.find(question.partner);
+    if (question.partner().empty()) return answer;
+    const auto partner = state_->scripts->by_partner.find(question.partner());
     if (partner == state_->scripts->by_partner.end()) return answer;
     said = {};
     if (!state_->ask(partner->second, question, answer, said)) answer.partner_failed = true;

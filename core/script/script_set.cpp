@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mail/address.hpp>
+#include <policy/events.hpp>
 #include <script/loaded_set.hpp>
 #include <script/spelling.hpp>
 
@@ -37,6 +38,7 @@ private:
     Limits limits_{.wall = Milliseconds(2000)};
     ScriptHostParts nothing_;
     std::unique_ptr<Sandbox> scratch_;
+    const std::vector<std::string> known_ = postern_fields();
 };
 
 bool Loader::trusted(const fs::path& path, bool folder) {
@@ -98,8 +100,10 @@ void Loader::file(const fs::path& path, bool of_partner) {
     auto& scripts = set->scripts;
     if (scratch_->compile(source, script.code, wrong)) {
         faults = scratch_->add(script, scripts.size());
+        for (const auto& row : policy::event_rows())
+            if (scratch_->listens(scripts.size(), row.event)) set->events.insert(row.event);
         // Those that running it has named already are left out.
-        for (auto& typo : misspelt(source, {std::begin(postern_fields), std::end(postern_fields)}))
+        for (auto& typo : misspelt(source, known_))
             if (std::none_of(faults.begin(), faults.end(), [&](const Sandbox::Fault& one) {
                     return one.line == typo.line && one.cause == typo.cause;
                 }))

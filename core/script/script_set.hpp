@@ -29,6 +29,7 @@ public:
     virtual ~ScriptSet() = default;
     virtual bool has_partner(std::string_view entry) const = 0;
     virtual std::vector<std::string> files() const = 0;
+    virtual bool listens(Event event) const = 0;
 };
 
 struct ScriptHostParts {
@@ -50,6 +51,7 @@ public:
         std::string error;           // file:line: cause
     };
     Answer decide(const Question& question);
+    bool listens(Event event) const;
 
 private:
     struct State;

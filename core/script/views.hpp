@@ -1,5 +1,6 @@
-// What a script sees of a session, its TLS connection and the envelope: read-only objects, one of each a state, that
-// show the question under way and are dead between calls. Names and meanings stand in the tables of views.cpp.
+// What a script sees of a session, its TLS connection, the envelope and the event: read-only objects, one of each a
+// state, that show the question under way and are dead between calls. Names and meanings stand in the tables of
+// views.cpp.
 #pragma once
 
 #include <lua.hpp>
@@ -7,9 +8,9 @@
 
 namespace postern::script {
 
-// The registry references of one state's three objects.
+// The registry references of one state's objects.
 struct Views {
-    int session = LUA_NOREF, tls = LUA_NOREF, envelope = LUA_NOREF;
+    int session = LUA_NOREF, tls = LUA_NOREF, envelope = LUA_NOREF, event = LUA_NOREF;
 };
 
 // Makes them; each looks at `*shown`, which is null while no call runs.

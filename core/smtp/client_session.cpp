@@ -170,6 +170,11 @@ const std::vector<RecipientOutcome>& ClientSession::outcomes() const { return st
 const std::optional<ClientFailure>& ClientSession::failure() const { return state_->failure; }
 bool ClientSession::in_tls() const { return state_->tls; }
 bool ClientSession::in_body() const { return state_->in_body; }
+std::string ClientSession::extensions() const {
+    std::string words;
+    for (const auto& word : state_->extensions) words += (words.empty() ? "" : " ") + word;
+    return words;
+}
 bool ClientSession::peer_offers(std::string_view extension) const { return state_->extensions.contains(extension); }
 std::string_view ClientSession::greeting() const { return state_->greeting; }
 

@@ -93,6 +93,7 @@ public:
     bool in_tls() const;
     bool in_body() const;  // what take_output() gives is message data: not for the protocol log
     bool peer_offers(std::string_view extension) const;  // "SIZE", "8BITMIME" ...
+    std::string extensions() const;                      // every keyword of the last EHLO reply, one blank between
     std::string_view greeting() const;
 
     struct State;  // the machine's own files only

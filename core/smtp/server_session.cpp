@@ -116,7 +116,10 @@ void ServerSession::answer(const Verdict& verdict) {
             }
             break;
         case ServerPhase::helo:
-            s.answer_helo();
+            s.answer_helo(verdict);
+            break;
+        case ServerPhase::starttls:
+            s.answer_starttls(verdict);
             break;
         case ServerPhase::mail:
             s.answer_mail(verdict);
@@ -134,6 +137,11 @@ void ServerSession::answer(const Verdict& verdict) {
             s.mode = Mode::data;
             s.say({354, {}, "End data with <CRLF>.<CRLF>"}, false);
     }
+}
+
+void ServerSession::edit_extensions(std::vector<std::string> hidden, std::vector<std::string> added) {
+    state_->hidden_extensions = std::move(hidden);
+    state_->added_extensions = std::move(added);
 }
 
 void ServerSession::answer_unknown_recipient(const Verdict& verdict) {

@@ -52,7 +52,7 @@ struct ServerPeer {
 };
 
 enum class ServerDo : std::uint8_t { read, ask, start_tls, header, body, commit, close };
-enum class ServerPhase : std::uint8_t { connect, helo, mail, recipient, data };
+enum class ServerPhase : std::uint8_t { connect, helo, starttls, mail, recipient, data };
 
 struct Transaction {
     mail::Path sender;                   // empty path for <>
@@ -79,6 +79,8 @@ public:
 
     ServerPhase phase() const;
     void answer(const Verdict& verdict);  // a decider's nonsense becomes 451 4.3.0 here
+    // ServerPhase::helo, before answer(): keywords left out of this EHLO reply, whole lines put in.
+    void edit_extensions(std::vector<std::string> hidden, std::vector<std::string> added);
     // RCPT: like answer, and counts towards unknown_recipients.
     void answer_unknown_recipient(const Verdict& verdict);
 

@@ -16,6 +16,7 @@ struct ServerSession::State {
     ServerPhase phase = ServerPhase::connect;
     std::string input, output;
     std::string helo;
+    std::vector<std::string> hidden_extensions, added_extensions;  // of the EHLO reply under way
     bool extended = false, tls = false;
     bool offered = false, tried = false;  // STARTTLS
     bool in_transaction = false, first_line = true, fed_before_greeting = false;
@@ -47,7 +48,8 @@ struct ServerSession::State {
     void data_command(std::string_view argument);
     void starttls(std::string_view argument);
     bool mail_parameters(std::string_view text);
-    void answer_helo();
+    void answer_helo(const Verdict& verdict);
+    void answer_starttls(const Verdict& verdict);
     void answer_mail(const Verdict& verdict);
     void answer_recipient(const Verdict& verdict, bool is_unknown);
 };

@@ -22,16 +22,38 @@ void State::ehlo(std::string_view argument, bool is_extended) {
     ask(ServerPhase::helo);
 }
 
-void State::answer_helo() {
-    mail::Reply words{250, {}, settings.fqdn + " Hello [" + peer.address + "]"};
+// RFC 5321 4.1.1.1: keywords are compared without case.
+static bool is_keyword(std::string_view line, std::string_view keyword) {
+    const auto word = line.substr(0, line.find(' '));
+    return std::ranges::equal(word, keyword, [](char a, char b) {
+        const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; };
+        return upper(a) == upper(b);
+    });
+}
+
+void State::answer_helo(const Verdict& verdict) {
+    const auto hidden = std::exchange(hidden_extensions, {});
+    auto added = std::exchange(added_extensions, {});
     offered = false;
+    if (verdict.kind != VerdictKind::proceed) {
+        helo.clear();  // whoever was refused has not said it
+        auto reply = mail::checked(verdict);
+        reply.enhanced.clear();  // RFC 2034 4
+        return say(reply, false);
+    }
+    mail::Reply words{250, {}, settings.fqdn + " Hello [" + peer.address + "]"};
     if (extended) {
-        if (settings.size) words.lines.push_back("SIZE " + std::to_string(settings.limits.message_size));
-        if (settings.pipelining) words.lines.emplace_back("PIPELINING");
-        if (settings.eight_bit_mime) words.lines.emplace_back("8BITMIME");
-        if (settings.enhanced_status_codes) words.lines.emplace_back("ENHANCEDSTATUSCODES");
+        std::vector<std::string> lines;
+        if (settings.size) lines.push_back("SIZE " + std::to_string(settings.limits.message_size));
+        if (settings.pipelining) lines.emplace_back("PIPELINING");
+        if (settings.eight_bit_mime) lines.emplace_back("8BITMIME");
+        if (settings.enhanced_status_codes) lines.emplace_back("ENHANCEDSTATUSCODES");
         offered = settings.starttls == StartTls::offered && !tls;
-        if (offered) words.lines.emplace_back("STARTTLS");
+        if (offered) lines.emplace_back("STARTTLS");
+        for (const auto& keyword : hidden)
+            std::erase_if(lines, [&](const std::string& line) { return is_keyword(line, keyword); });
+        for (auto& line : added) lines.push_back(std::move(line));
+        words.lines.insert(words.lines.end(), lines.begin(), lines.end());
     }
     say(words, false);
 }
@@ -44,6 +66,11 @@ void State::starttls(std::string_view argument) {
     tried = true;
     if (settings.starttls == StartTls::unavailable) return reply(454, "4.7.0", "TLS is not available for now");
     if (helo.empty()) return error(503, "5.5.1", "say EHLO first");
+    ask(ServerPhase::starttls);
+}
+
+void State::answer_starttls(const Verdict& verdict) {
+    if (verdict.kind != VerdictKind::proceed) return say(mail::checked(verdict), true);
     reply(220, "2.0.0", "ready to start TLS");
     mode = Mode::handshake;
 }

@@ -5,49 +5,21 @@
 // add to what the core's floor demands; nothing it returns lowers the floor (spec: "The floor, and who may move it").
 #pragma once
 
+#include <postern/event.hpp>
 #include <postern/pending.hpp>
-#include <postern/session.hpp>
-#include <postern/types.hpp>
 
 namespace postern {
 
-enum class Event : std::uint16_t {
-    mail = 1,                  // MAIL FROM was parsed
-    recipient = 2,             // RCPT TO was parsed
-    message_end = 3,           // the data is complete, 250 not yet said
-    outbound_requirement = 4,  // what delivery to a recipient domain demands
-};
-
-// What a decider demands of the peer; empty fields demand nothing. Demands merge field by field to the strictest.
-struct Demand {
-    bool tls = false;
-    bool mutual = false;  // with certificates both ways, judged and named
-    TlsVersion minimum = TlsVersion::unknown;
-    std::vector<std::string> issuers;     // RFC 4514 text of issuer names or part of it; one must occur in the path
-    std::vector<std::string> names;       // one must be a name of the leaf
-    Purpose purpose = Purpose::unstated;  // client: only clientAuth will do
-};
-
-struct Decision {
-    Verdict verdict;
-    std::optional<Demand> demand;
-    bool spoke = false;  // it said something; "enforcement script" with a silent script leaves the floor standing
-    bool replaces_floor = false;  // only heeded for the partner whose block says `enforcement script`
-};
-
-struct Question {
-    Event event;
-    const Session* session;
-    const Envelope* envelope;
-    std::string_view partner;  // the listed entry that the transaction's domain matched, or empty
-    std::string_view domain;   // the domain in question, canonical
-};
-
 class Decider {
 public:
-    static constexpr std::string_view id = "postern.decider.0";  // several, by name
+    static constexpr std::string_view id = "postern.decider.1";  // several, by name
     virtual ~Decider() = default;
-    virtual Pending<Decision> decide(const Question&) = 0;  // copy what you keep: views end with the call
+    // Asked once, when it is provided: the events at which decide() is called.
+    virtual std::vector<Event> events() const = 0;
+    // Provided inline: called on the session's worker with its own views, and must not block; what takes time is
+    // answered later through the Pending. Provided on the lane: called there with a copy, and may block. An answer that
+    // its event does not take is nonsense and fails closed.
+    virtual Pending<Decision> decide(const Question&) = 0;
 };
 
 // ---- observers ------------------------------------------------------------------------------------------------------
@@ -73,12 +45,36 @@ struct ProtocolRecord {
     std::string context;
 };
 
-class Observer {
+class ProtocolObserver {
 public:
-    static constexpr std::string_view id = "postern.observer.0";  // several, by name; on a lane unless said otherwise
-    virtual ~Observer() = default;
+    static constexpr std::string_view id = "postern.protocol-observer.1";  // several, by name; on a lane
+    virtual ~ProtocolObserver() = default;
     // Batches in order within a session. What the lane's bounded queue cannot take is dropped and counted.
     virtual void protocol(const std::vector<ProtocolRecord>&) = 0;
+};
+
+// An event after it was decided, copied: nothing waits for who watches.
+struct Detail {
+    std::string name, value;
+};
+struct Occurrence {
+    Event event;
+    Time time{};
+    bool outbound = false;
+    std::string session, connector, remote_address, helo;  // empty where there is no session
+    std::string sender;
+    std::vector<std::string> recipients;
+    std::string domain, partner;
+    std::vector<Detail> details;
+    Verdict verdict;  // the strictest of all deciders; proceed where the event takes none
+};
+
+class Observer {
+public:
+    static constexpr std::string_view id = "postern.observer.1";  // several, by name; on a lane
+    virtual ~Observer() = default;
+    virtual std::vector<Event> events() const = 0;  // asked once, when it is provided
+    virtual void saw(const Occurrence&) = 0;  // in order within a session; dropped and counted when the lane is full
 };
 
 }  // namespace postern

@@ -12,7 +12,7 @@ public:
     void start(Registrar& registrar) override {
         writer_ = std::make_unique<Writer>(registrar.host());
         verbs_ = std::make_unique<LogVerbs>(registrar.host());
-        registrar.provide<Observer>(*writer_, Runs::lane, "logging");
+        registrar.provide<ProtocolObserver>(*writer_, Runs::lane, "logging");
         registrar.provide<AdminVerbs>(*verbs_, Runs::lane, "log");
     }
     void apply(const SettingsNode& node) override { writer_->configure(read(node)); }

@@ -1,5 +1,5 @@
-// Role Observer: takes batches of records on the plugin's lane and appends them to the files of their direction. What
-// cannot be written is counted and forgotten: logging never holds up mail.
+// Role ProtocolObserver: takes batches of records on the plugin's lane and appends them to the files of their
+// direction. What cannot be written is counted and forgotten: logging never holds up mail.
 #pragma once
 
 #include <logging/log_file.hpp>
@@ -7,7 +7,7 @@
 
 namespace postern::logging {
 
-class Writer final : public Observer {
+class Writer final : public ProtocolObserver {
 public:
     explicit Writer(Host& host) : host_(host) {}
     void configure(const Settings& settings);

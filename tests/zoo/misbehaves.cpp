@@ -53,6 +53,7 @@ struct Misbehaves : Plugin, NameMatcher, ChainJudge, Delivery, Decider, TlsEngin
         throw 1;
     }
     Pending<DeliveryResult> deliver(DeliveryRequest) override { throw 1; }
+    std::vector<Event> events() const override { return {Event::mail}; }
     Pending<Decision> decide(const Question&) override { throw 1; }
     Outcome<Ref<TlsIdentity>> load(const TlsIdentityFiles&) override { throw 1; }
     Outcome<Ref<TlsSession>> accept(const TlsServerOptions&) override { throw 1; }

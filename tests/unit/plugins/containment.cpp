@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <plugins/plugin_set.hpp>
+#include <policy/events.hpp>
 #include <support/fake_host.hpp>
 
 using namespace postern;
@@ -76,7 +77,8 @@ TEST_CASE("whatever role throws, the question fails closed and names the plugin"
     CHECK_FALSE(world.set->judge()->load_scopes({}));
     CHECK_FALSE(world.set->names()->speaks_for({}, "contoso.com", {}).speaks);
     CHECK_FALSE(test::wait_for(world.set->delivery("misbehaves")->deliver({})));
-    CHECK_FALSE(test::wait_for(world.set->deciders().front().decider->decide({})));
+    const policy::AskedQuestion question(Event::mail, nullptr, nullptr);
+    CHECK_FALSE(test::wait_for(world.set->deciders(Event::mail).front().decider->decide(question)));
     CHECK_FALSE(world.set->tls()->load({}));
     CHECK_FALSE(world.set->tls()->accept({}));
     CHECK_FALSE(world.set->tls()->connect({}));

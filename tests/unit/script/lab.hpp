@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <policy/events.hpp>
 #include <script/script_set.hpp>
 
 namespace postern::script::test {
@@ -69,7 +70,7 @@ struct Asked {
 
     ScriptHost::Answer mail(std::string_view partner = {}) { return ask(Event::mail, partner); }
     ScriptHost::Answer ask(Event event, std::string_view partner = {}) {
-        return host.decide({event, &session, &envelope, partner, "example.org"});
+        return host.decide(policy::AskedQuestion(event, &session, &envelope, partner, "example.org"));
     }
     ScriptHostParts parts() {
         ScriptHostParts made;

@@ -136,7 +136,8 @@ TEST_CASE("the scripts that are shipped load", "[script][load]") {
     CHECK(answer.decision.demand->mutual);
     CHECK(answer.decision.demand->minimum == TlsVersion::tls13);
     CHECK_FALSE(answer.decision.demand->issuers.empty());
-    const auto listed = asked.host.decide({Event::mail, &asked.session, &asked.envelope, {}, "woodgrovebank.com"});
+    const auto listed =
+        asked.host.decide(policy::AskedQuestion(Event::mail, &asked.session, &asked.envelope, {}, "woodgrovebank.com"));
     REQUIRE(listed.decision.demand);
     CHECK(listed.decision.demand->mutual);
 }
