@@ -52,6 +52,7 @@ private:
     awaitable<bool> flush();
     awaitable<void> read();
     awaitable<bool> start_tls();
+    awaitable<void> choose_on_hello(TlsSession& tls, TlsServerOptions& options);
     awaitable<void> ask();
     awaitable<void> ask_recipient();
     awaitable<Asked> early(Event event, std::vector<Detail> details = {});
@@ -146,6 +147,28 @@ awaitable<void> Inbound::read() {
     }
 }
 
+// What the connector says, and what deciders add: a certificate of the configuration by name, and whether the client's
+// is asked. Domain Security's own request is not taken back.
+awaitable<void> Inbound::choose_on_hello(TlsSession& tls, TlsServerOptions& options) {
+    std::vector<Detail> details{{"server_name", tls.facts().server_name}};
+    const auto asked = co_await early(Event::client_hello, std::move(details));
+    for (const auto& effect : asked.merged.effects) {
+        if (effect.kind == EffectKind::request_certificate && !facts_.connector->domain_secure_enabled)
+            options.request_client_certificate = effect.value == "yes";
+        if (effect.kind != EffectKind::certificate) continue;
+        if (auto identity = facts_.generation->identity(effect.name)) {
+            options.identity = std::move(identity);
+        } else {
+            services_.log.error("plugin-failed",
+                                "session " + id_ + ": a policy chose the certificate " + effect.name +
+                                    ", which the configuration does not have; the connector's own is used");
+            facts_.plugin_failed = true;
+        }
+    }
+    facts_.certificate_requested = options.request_client_certificate;
+    tls.choose({options.identity, options.request_client_certificate});
+}
+
 awaitable<bool> Inbound::start_tls() {
     if (!co_await flush()) co_return false;
     TlsServerOptions options;
@@ -155,6 +178,7 @@ awaitable<bool> Inbound::start_tls() {
     options.request_client_certificate =
         facts_.connector->domain_secure_enabled && services_.handshakes.ask_for_certificate(address);
     facts_.certificate_requested = options.request_client_certificate;
+    options.choose_on_hello = listened_to(services_, worker_, Event::client_hello);
     auto* engine = services_.plugins.tls();
     Outcome<Ref<TlsSession>> session = Failure{"role-missing", "the plugin tls-mutual is not loaded"};
     if (engine && options.identity) session = engine->accept(options);
@@ -163,7 +187,8 @@ awaitable<bool> Inbound::start_tls() {
         co_return false;
     }
     auto tls = *session;
-    const bool ok = co_await stream_->handshake(tls, within(handshake_time));
+    Stream::OnHello on_hello = [this, &tls, &options] { return choose_on_hello(*tls, options); };
+    const bool ok = co_await stream_->handshake(tls, within(handshake_time), std::move(on_hello));
     services_.counters.add("postern_tls_handshakes_total",
                            labels({{"direction", "in"}, {"result", ok ? "ok" : "failed"}}));
     if (!ok) {

@@ -109,13 +109,17 @@ awaitable<bool> Stream::write(std::string octets, Deadline deadline) {
     co_return co_await write_raw(std::move(wire), deadline);
 }
 
-awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline) {
+awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline, OnHello on_hello) {
     for (;;) {
         const auto status = session->handshake();
         Bytes made;
         session->drain(made);
         if (!made.empty() && !co_await write_raw(std::move(made), deadline)) co_return false;
         if (status == TlsStatus::ok) break;
+        if (status == TlsStatus::hello && on_hello) {
+            co_await on_hello();
+            continue;
+        }
         if (status != TlsStatus::want_input) co_return false;
         std::string raw;
         if (co_await read_raw(raw, deadline) != Read::data) co_return false;

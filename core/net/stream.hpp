@@ -19,7 +19,9 @@ public:
     awaitable<Read> read(std::string& into, Deadline deadline);
     awaitable<bool> write(std::string octets, Deadline deadline);
     // False: it broke, the session's error() says how; nothing may follow in clear.
-    awaitable<bool> handshake(Ref<TlsSession> session, Deadline deadline);
+    // `on_hello`: called once where the session stops at the client hello; it makes the choice.
+    using OnHello = std::function<awaitable<void>()>;
+    awaitable<bool> handshake(Ref<TlsSession> session, Deadline deadline, OnHello on_hello = {});
     void close();
 
     const TlsSession* tls() const { return tls_.get(); }

@@ -31,6 +31,13 @@ struct TlsServerOptions {
     Ref<TlsIdentity> identity;                // never empty
     bool request_client_certificate = false;  // asked with an empty CA list, never demanded
     TlsVersion minimum = TlsVersion::tls12;
+    bool choose_on_hello = false;  // handshake() stops once at `hello`, and goes on after choose()
+};
+
+// What may still be chosen when the client hello is known.
+struct TlsServerChoice {
+    Ref<TlsIdentity> identity;  // never empty
+    bool request_client_certificate = false;
 };
 
 struct TlsClientOptions {
@@ -56,6 +63,7 @@ enum class TlsStatus : std::uint8_t {
     want_input = 2,  // the fed bytes are used up
     closed = 3,      // the peer's close_notify came
     failed = 4,      // see error(); nothing may be said in clear afterwards
+    hello = 5,       // as server, where it was asked for: the client hello is in; facts() has server_name; choose()
 };
 
 // What went wrong, split by whose fault it says it is.
@@ -67,8 +75,9 @@ struct TlsError {
 
 class TlsSession : public Counted {
 public:
-    virtual void feed(BytesView ciphertext) = 0;  // copied
-    virtual TlsStatus handshake() = 0;            // call again after each feed until ok or failed
+    virtual void feed(BytesView ciphertext) = 0;      // copied
+    virtual TlsStatus handshake() = 0;                // call again after each feed until ok or failed
+    virtual void choose(const TlsServerChoice&) = 0;  // once, after `hello`; then handshake() again
     virtual TlsStatus read(std::span<std::uint8_t> into, std::size_t& count) = 0;
     virtual TlsStatus write(BytesView plaintext) = 0;  // encrypts all of it; drain what it made
     virtual void close() = 0;                          // queues close_notify

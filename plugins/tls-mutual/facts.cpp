@@ -37,14 +37,6 @@ TlsVersion version_of(gnutls_protocol_t protocol) {
     return TlsVersion::unknown;
 }
 
-std::string server_name(gnutls_session_t session) {
-    std::array<char, 256> name{};
-    auto size = name.size();
-    unsigned kind = 0;
-    if (gnutls_server_name_get(session, name.data(), &size, &kind, 0) != 0 || kind != GNUTLS_NAME_DNS) return {};
-    return {name.data(), size};
-}
-
 // A certificate that the strict reader refuses stays in the chain as octets without names or key: it speaks for
 // nobody and the judge calls it invalid, yet unlisted mail may go on.
 CertificateFacts read_or_bare(BytesView der) {
@@ -56,6 +48,14 @@ CertificateFacts read_or_bare(BytesView der) {
 }
 
 }  // namespace
+
+std::string server_name(gnutls_session_t session) {
+    std::array<char, 256> name{};
+    auto size = name.size();
+    unsigned kind = 0;
+    if (gnutls_server_name_get(session, name.data(), &size, &kind, 0) != 0 || kind != GNUTLS_NAME_DNS) return {};
+    return {name.data(), size};
+}
 
 Outcome<TlsFacts> gather_facts(gnutls_session_t session) {
     TlsFacts facts;

@@ -13,6 +13,9 @@ namespace postern::tls_mutual {
 // Nothing where the strict reader refuses it.
 std::optional<CertificateFacts> read_facts(BytesView der);
 
+// The SNI that the client sent, or empty (RFC 6066 3).
+std::string server_name(gnutls_session_t);
+
 // What a finished handshake established. Failure: the peer's leaf reads differently here and in GnuTLS, or its chain
 // is beyond all measure.
 Outcome<TlsFacts> gather_facts(gnutls_session_t);

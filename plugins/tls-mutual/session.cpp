@@ -93,7 +93,32 @@ std::optional<Failure> Session::open_server(const TlsServerOptions& options) {
         session_.get(), options.request_client_certificate ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
     // An empty list of CAs: a client that finds its issuer missing from a list withholds its certificate.
     gnutls_certificate_send_x509_rdn_sequence(session_.get(), 1);
+    if (options.choose_on_hello) {
+        minimum_ = options.minimum;
+        recording_ = true;
+        gnutls_handshake_set_post_client_hello_function(session_.get(), client_hello_came);
+    }
     return std::nullopt;
+}
+
+// GnuTLS selects certificate and suite right behind this call, also where it is told to come again (3.7.9): too early
+// for a choice that takes time. So nothing of this session is used: choose() begins anew with what the peer had sent.
+int Session::client_hello_came(gnutls_session_t session) {
+    auto& self = *static_cast<Session*>(gnutls_session_get_ptr(session));
+    self.facts_.server_name = server_name(session);
+    self.hello_ = true;
+    return GNUTLS_E_AGAIN;
+}
+
+void Session::choose(const TlsServerChoice& choice) {
+    if (!hello_ || state_ != State::handshaking) return;
+    hello_ = recording_ = false;
+    identity_ = Ref<Identity>(static_cast<Identity*>(choice.identity.get()));
+    outbox_.clear();
+    inbox_ = std::exchange(recorded_, {});
+    taken_ = 0;
+    if (auto failure = open_server({choice.identity, choice.request_client_certificate, minimum_, false}))
+        fail(failure->text);
 }
 
 std::optional<Failure> Session::open_client(const TlsClientOptions& options) {
@@ -112,6 +137,7 @@ void Session::feed(BytesView ciphertext) {
     inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(taken_));
     taken_ = 0;
     inbox_.insert(inbox_.end(), ciphertext.begin(), ciphertext.end());
+    if (recording_) recorded_.insert(recorded_.end(), ciphertext.begin(), ciphertext.end());
 }
 
 void Session::drain(Bytes& into) {
@@ -172,6 +198,7 @@ TlsStatus Session::step(Call call, ssize_t& result) {
         result = call();
         if (result >= 0) return TlsStatus::ok;
         const bool again = result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED;
+        if (again && hello_) return TlsStatus::hello;
         if (again && starved_) return TlsStatus::want_input;
         if (!again && (gnutls_error_is_fatal(static_cast<int>(result)) || result == GNUTLS_E_REHANDSHAKE))
             return fail(result);
@@ -184,6 +211,7 @@ TlsStatus Session::handshake() {
     if (state_ == State::failed) return TlsStatus::failed;
     if (state_ == State::closed) return TlsStatus::closed;
     if (state_ == State::open) return TlsStatus::ok;
+    if (hello_) return TlsStatus::hello;
     ssize_t result = 0;
     const auto status = step([this] { return static_cast<ssize_t>(gnutls_handshake(session_.get())); }, result);
     return status == TlsStatus::ok ? finish_handshake() : status;

@@ -29,6 +29,7 @@ public:
 
     void feed(BytesView ciphertext) override;
     TlsStatus handshake() override;
+    void choose(const TlsServerChoice&) override;
     TlsStatus read(std::span<std::uint8_t> into, std::size_t& count) override;
     TlsStatus write(BytesView plaintext) override;
     void close() override;
@@ -48,6 +49,7 @@ private:
     TlsStatus fail(ssize_t code);
     TlsStatus fail(std::string text);
     TlsStatus finish_handshake();
+    static int client_hello_came(gnutls_session_t session);
     static ssize_t pull(gnutls_transport_ptr_t self, void* into, std::size_t size);
     static ssize_t push(gnutls_transport_ptr_t self, const void* from, std::size_t size);
     static int pull_ready(gnutls_transport_ptr_t self, unsigned milliseconds);
@@ -63,6 +65,10 @@ private:
     bool certificate_requested_ = false;
     bool own_certificate_sent_ = false;
     bool bye_ = false;
+    bool hello_ = false;  // the client hello waits for choose()
+    bool recording_ = false;
+    Bytes recorded_;  // what the peer sent until then
+    TlsVersion minimum_ = TlsVersion::tls12;
     TlsFacts facts_;
     TlsError error_;
 };

@@ -178,3 +178,24 @@ TEST_CASE("an engine serves nothing without a certificate", "[tls-mutual]") {
     tls_mutual::Engine engine;
     CHECK_FALSE(engine.accept({}));
 }
+
+TEST_CASE("the handshake stops at the client hello until certificate and request are chosen", "[tls-mutual]") {
+    tls_mutual::Engine engine;
+    const auto other = make_pair("mx.fabrikam.com");
+    for (const auto version : {TlsVersion::tls12, TlsVersion::tls13}) {
+        TlsServerOptions options{identity(engine, server_pair()), false, version};
+        options.choose_on_hello = true;
+        TlsClientOptions client{identity(engine, client_pair()), "mx.fabrikam.com", TlsVersion::tls12};
+        Ends both{*engine.connect(client), *engine.accept(options)};
+        both.shake();
+        REQUIRE(both.server_status == TlsStatus::hello);
+        CHECK(both.server->facts().server_name == "mx.fabrikam.com");
+        CHECK(both.server->handshake() == TlsStatus::hello);
+        both.server->choose({identity(engine, other), true});
+        both.shake();
+        REQUIRE(both.server_status == TlsStatus::ok);
+        REQUIRE(both.client_status == TlsStatus::ok);
+        CHECK(both.client->facts().peer_chain.at(0).dns_names == std::vector<std::string>{"mx.fabrikam.com"});
+        CHECK(both.server->facts().peer_chain.size() == 1);
+    }
+}
