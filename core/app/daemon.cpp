@@ -1,3 +1,4 @@
+#include <app/admin.hpp>
 #include <app/announcements.hpp>
 #include <app/control.hpp>
 #include <app/daemon.hpp>
@@ -6,8 +7,7 @@
 #include <app/listeners.hpp>
 #include <app/log_sink.hpp>
 #include <app/privileges.hpp>
-#include <app/status.hpp>
-#include <app/verbs.hpp>
+#include <app/reload.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
@@ -33,18 +33,18 @@ private:
     plugins::HostParts host_parts();
     bool first_generation();
     bool open_spool();
+    bool open_doors();
     void make_parts();
     void start_workers();
-    void take(std::shared_ptr<const net::Generation> generation);
-    void reload();
+    Prepared prepare(std::shared_ptr<const net::Generation> generation);
+    void take(Listeners::Opened opened, Prepared prepared);
+    void tell_sessions(net::Worker& worker, net::GenerationHolder* after);
     void signalled(int signal);
     void wait_for_signal();
     void tell(Event event, const std::vector<Detail>& details);
     void tick();
     net::awaitable<void> drain();
-    net::awaitable<VerbResult> answer(std::vector<std::string> words);
     std::unique_ptr<script::ScriptHost> script_host(const std::shared_ptr<const net::Generation>& generation);
-    bool report(const std::vector<config::ConfigProblem>& problems, std::string_view id);
 
     DaemonOptions options_;
     Log& log_;
@@ -66,24 +66,15 @@ private:
     std::vector<std::thread> threads_;
     std::unique_ptr<Listeners> listeners_;
     std::unique_ptr<Dispatcher> dispatcher_;
+    std::unique_ptr<AdminParts> admin_;
     std::unique_ptr<Control> control_;
     asio::signal_set signals_{loop_, SIGHUP, SIGTERM, SIGINT};
     std::atomic<bool> draining_{false};
     asio::steady_timer minute_{loop_};
     std::uint64_t ticks_ = 0;
-    bool reloading_ = false, reload_again_ = false;
-    std::uint64_t next_number_ = 1;
+    Lifetimes lifetimes_{pool_, [this] { asio::post(loop_, [this] { reload_->one_ended(); }); }};
+    std::unique_ptr<Reload> reload_;
 };
-
-bool Daemon::report(const std::vector<config::ConfigProblem>& problems, std::string_view id) {
-    bool fatal = false;
-    for (const auto& problem : problems) {
-        fatal |= !problem.warning;
-        if (problem.warning) log_.warning("config-warning", config::to_text(problem));
-        else log_.error(id, config::to_text(problem));
-    }
-    return fatal;
-}
 
 plugins::HostParts Daemon::host_parts() {
     plugins::HostParts parts;
@@ -103,7 +94,7 @@ bool Daemon::first_generation() {
     if (!early.settings) {
         // Every fault at once, those of the plugins' blocks too.
         plugins::PluginSet scratch(host_parts());
-        report(build(options_.config_file, 0, scratch).problems, "start-failed");
+        report(log_, build(options_.config_file, 0, scratch).problems, "start-failed");
         return false;
     }
     const auto& settings = *early.settings;
@@ -115,9 +106,9 @@ bool Daemon::first_generation() {
     auto parts = host_parts();
     parts.state_folder = settings.state;
     plugins_ = std::make_unique<plugins::PluginSet>(std::move(parts));
-    auto built = build(options_.config_file, next_number_++, *plugins_);
-    report(built.problems, "start-failed");
-    generation_ = built.generation;
+    auto built = build(options_.config_file, 1, *plugins_);
+    report(log_, built.problems, "start-failed");
+    if (built.generation) generation_ = lifetimes_.keep(std::move(built.generation));
     return generation_ != nullptr;
 }
 
@@ -158,8 +149,16 @@ void Daemon::make_parts() {
                       [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); }});
     listeners_ = std::make_unique<Listeners>(loop_, *services_, workers_, draining_);
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
-    control_ =
-        std::make_unique<Control>(loop_, [this](std::vector<std::string> words) { return answer(std::move(words)); });
+    admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_});
+    control_ = std::make_unique<Control>(
+        loop_, [this](std::vector<std::string> words) { return answer(*admin_, std::move(words)); });
+    Reload::Parts reloading{loop_, reload_pool_, log_, lifetimes_, {}, {}, {}, {}, {}};
+    reloading.build = [this](std::uint64_t number) { return build(options_.config_file, number, *plugins_); };
+    reloading.prepare = [this](auto generation) { return prepare(std::move(generation)); };
+    reloading.open = [this](const config::Settings& settings) { return listeners_->open(settings); };
+    reloading.take = [this](auto opened, Prepared prepared) { take(std::move(opened), std::move(prepared)); };
+    reloading.withdraw = [this] { plugins_->withdraw(); };
+    reload_ = std::make_unique<Reload>(std::move(reloading), 2);
 }
 
 std::unique_ptr<script::ScriptHost> Daemon::script_host(const std::shared_ptr<const net::Generation>& generation) {
@@ -188,51 +187,49 @@ void Daemon::start_workers() {
     for (auto& worker : workers_) threads_.emplace_back([&loop = worker->loop] { loop.run(); });
 }
 
-// On the loop's thread. The old generation is dropped off the workers: freeing 10,000 partners there is a pause.
-void Daemon::take(std::shared_ptr<const net::Generation> generation) {
+// On the reload thread: plugins may read files, scripts run once.
+Prepared Daemon::prepare(std::shared_ptr<const net::Generation> generation) {
+    plugins_->apply(generation->settings->plugins);
+    Prepared prepared{std::move(generation), {}};
+    for (std::size_t i = 0; i < workers_.size(); ++i) prepared.hosts.push_back(script_host(prepared.generation));
+    raise_standing_alarms(*prepared.generation, *plugins_, alarms_);
+    return prepared;
+}
+
+// On the loop. A worker swaps two pointers; what it lets go of is freed elsewhere.
+void Daemon::take(Listeners::Opened opened, Prepared prepared) {
+    const auto& generation = prepared.generation;
+    report(log_, not_before_start(*generation_->settings, *generation->settings), "reload-refused");
     {
         std::lock_guard lock(generation_mutex_);
         generation_ = generation;
     }
-    for (auto& worker : workers_) {
-        auto host = std::make_shared<std::unique_ptr<script::ScriptHost>>(script_host(generation));
-        asio::post(worker->loop, [this, &one = *worker, generation, host] {
-            auto old = std::exchange(one.generation, generation);
+    listeners_->use(std::move(opened), generation);
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        auto host = std::make_shared<std::unique_ptr<script::ScriptHost>>(std::move(prepared.hosts[i]));
+        asio::post(workers_[i]->loop, [this, &one = *workers_[i], generation, host] {
+            one.generation = generation;
             std::swap(one.scripts, *host);
-            asio::post(pool_, [old = std::move(old), host] {});
+            asio::post(pool_, [host] {});
+            tell_sessions(one, nullptr);
         });
     }
     counters_.set("postern_generation", {}, static_cast<double>(generation->number));
-    raise_standing_alarms(*generation, *plugins_, alarms_);
+    queue_->retry_now();
+    tell(Event::config_reloaded, {{"file", options_.config_file}, {"generation", std::to_string(generation->number)}});
 }
 
-void Daemon::reload() {
-    if (std::exchange(reloading_, true)) {
-        reload_again_ = true;
-        return;
+// In portions: ten thousand idle sessions at once would be a pause for the others.
+void Daemon::tell_sessions(net::Worker& worker, net::GenerationHolder* after) {
+    constexpr int portion = 256;
+    auto one = after ? worker.holders.upper_bound(after) : worker.holders.begin();
+    for (int told = 0; one != worker.holders.end(); ++one) {
+        if (++told > portion) {
+            asio::post(worker.loop, [this, &worker, last = *std::prev(one)] { tell_sessions(worker, last); });
+            return;
+        }
+        (*one)->newer_generation();
     }
-    asio::post(reload_pool_, [this] {
-        auto built = std::make_shared<Built>(build(options_.config_file, next_number_, *plugins_));
-        asio::post(loop_, [this, built] {
-            const bool refused = report(built->problems, "reload-refused") || !built->generation;
-            if (!refused) {
-                if (auto listening = listeners_->listen(built->generation); !listening) {
-                    log_.error("reload-refused", listening.error().text);
-                    plugins_->withdraw();
-                } else {
-                    ++next_number_;
-                    plugins_->apply(built->generation->settings->plugins);
-                    take(built->generation);
-                    queue_->retry_now();
-                    log_.info("reloaded", "generation " + std::to_string(built->generation->number) + " is in force");
-                    tell(Event::config_reloaded,
-                         {{"file", options_.config_file}, {"generation", std::to_string(built->generation->number)}});
-                }
-            }
-            reloading_ = false;
-            if (std::exchange(reload_again_, false)) reload();
-        });
-    });
 }
 
 void Daemon::tell(Event event, const std::vector<Detail>& details) {
@@ -260,7 +257,7 @@ void Daemon::wait_for_signal() {
 
 void Daemon::signalled(int signal) {
     if (signal == SIGHUP) {
-        reload();
+        reload_->ask();
     } else if (draining_.exchange(true)) {
         loop_.stop();
     } else {
@@ -271,6 +268,7 @@ void Daemon::signalled(int signal) {
 }
 
 net::awaitable<void> Daemon::drain() {
+    reload_->stop();
     listeners_->close();
     dispatcher_->stop();
     const auto until = net::within(generation_->settings->drain_time);
@@ -285,25 +283,22 @@ net::awaitable<void> Daemon::drain() {
     loop_.stop();
 }
 
-net::awaitable<VerbResult> Daemon::answer(std::vector<std::string> words) {
-    if (words.front() == "status") co_return status_text(*generation_, alarms_, counters_, *plugins_, words);
-    if (words.size() == 3 && words[0] == "queue" && words[1] == "release") {
-        auto work = [&] { return queue_->release_held(words[2]); };
-        const bool released = co_await net::off_loop(pool_, std::move(work));
-        VerbResult result{released ? 0 : 1, released ? words[2] + " is due again\n" : std::string(),
-                          released ? std::string() : "no message " + words[2] + " is held\n"};
-        co_return result;
+bool Daemon::open_doors() {
+    if (auto recovered = queue_->recover(); !recovered) {
+        log_.error("start-failed", recovered.error().text);
+        return false;
     }
-    const auto known = known_verbs(*plugins_);
-    if (const auto* verb = find_verb(known, words); verb && verb->spec.runs != VerbRuns::here) {
-        auto pending = verb->from.verbs->run(words);
-        auto result = co_await net::answer_of(std::move(pending), std::chrono::minutes(2), "control-failed");
-        if (result) co_return *result;
-        VerbResult failed{75, {}, result.failure.text + "\n"};
-        co_return failed;
+    auto opened = listeners_->open(*generation_->settings);
+    if (auto* closed = std::get_if<config::ConfigProblem>(&opened)) {
+        report(log_, {*closed}, "start-failed");
+        return false;
     }
-    VerbResult unknown{2, {}, "the daemon knows no such command: " + words.front() + "\n"};
-    co_return unknown;
+    if (auto controlled = control_->listen(generation_->settings->control_socket); !controlled) {
+        log_.error("start-failed", controlled.error().text);
+        return false;
+    }
+    listeners_->use(std::get<Listeners::Opened>(std::move(opened)), generation_);
+    return true;
 }
 
 int Daemon::run() {
@@ -312,17 +307,7 @@ int Daemon::run() {
     make_parts();
     plugins_->apply(generation_->settings->plugins);
     start_workers();
-    int status = 0;
-    if (auto recovered = queue_->recover(); !recovered) {
-        log_.error("start-failed", recovered.error().text);
-        status = exit_system;
-    } else if (auto listening = listeners_->listen(generation_); !listening) {
-        log_.error("start-failed", listening.error().text);
-        status = exit_system;
-    } else if (auto controlled = control_->listen(generation_->settings->control_socket); !controlled) {
-        log_.error("start-failed", controlled.error().text);
-        status = exit_system;
-    }
+    const int status = open_doors() ? 0 : exit_system;
     if (status == 0) {
         counters_.set("postern_generation", {}, static_cast<double>(generation_->number));
         raise_standing_alarms(*generation_, *plugins_, alarms_);

@@ -96,6 +96,20 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
     return built;
 }
 
+std::vector<config::ConfigProblem> not_before_start(const config::Settings& now, const config::Settings& next) {
+    std::vector<config::ConfigProblem> warnings;
+    const auto compare = [&](bool same, const char* key) {
+        if (!same) warnings.push_back({next.file, 0, key, "changed: taken up by a restart, not by SIGHUP", true});
+    };
+    compare(now.spool == next.spool, "spool");
+    compare(now.state == next.state, "state");
+    compare(now.user == next.user, "user");
+    compare(now.workers == next.workers, "workers");
+    compare(now.control_socket == next.control_socket, "control_socket");
+    compare(now.resolver == next.resolver, "resolver");
+    return warnings;
+}
+
 void raise_standing_alarms(const net::Generation& generation, const plugins::PluginSet& plugins, Alarms& alarms) {
     const auto& settings = *generation.settings;
     const bool listed = !settings.receive_list.empty() || !settings.send_list.empty();

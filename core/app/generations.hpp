@@ -16,6 +16,9 @@ struct Built {
 // Loads plugins that are new into `plugins` without starting them.
 Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins);
 
+// Warnings for what differs and is taken up by a start alone: spool, state, user and the like.
+std::vector<config::ConfigProblem> not_before_start(const config::Settings& now, const config::Settings& next);
+
 // Alarms of what listed domains depend on and is not there (roles, STARTTLS). Raised and ended as things stand.
 void raise_standing_alarms(const net::Generation& generation, const plugins::PluginSet& plugins, Alarms& alarms);
 

@@ -21,14 +21,14 @@ static std::string source_of(const asio::ip::address& address) {
     return asio::ip::address_v6(bytes).to_string();
 }
 
-Result<void> Listeners::listen(std::shared_ptr<const net::Generation> generation) {
-    std::map<std::string, std::shared_ptr<Listener>> wanted;
-    for (const auto& connector : generation->settings->receive_connectors)
+std::variant<Listeners::Opened, config::ConfigProblem> Listeners::open(const config::Settings& settings) {
+    Opened opened;
+    for (const auto& connector : settings.receive_connectors)
         for (const auto& binding : connector.bindings) {
             const auto key = key_of(binding);
-            if (wanted.contains(key)) continue;
+            if (opened.contains(key)) continue;
             if (auto kept = listeners_.find(key); kept != listeners_.end()) {
-                wanted.emplace(key, kept->second);
+                opened.emplace(key, kept->second);
                 continue;
             }
             auto listener = std::make_shared<Listener>(Listener{tcp::acceptor(loop_), key});
@@ -40,20 +40,24 @@ Result<void> Listeners::listen(std::shared_ptr<const net::Generation> generation
             if (!error) listener->acceptor.bind(endpoint, error);
             if (!error) listener->acceptor.listen(1024, error);
             if (error)
-                return Problem{"start-failed", "receive_connector " + connector.name + ": cannot listen on " +
-                                                   net::to_text(endpoint) + ": " + error.message()};
-            wanted.emplace(key, listener);
+                return config::ConfigProblem{
+                    connector.file, connector.line, "receive_connector",
+                    connector.name + ": cannot listen on " + net::to_text(endpoint) + ": " + error.message(), false};
+            opened.emplace(key, listener);
         }
+    return opened;
+}
+
+void Listeners::use(Opened opened, std::shared_ptr<const net::Generation> generation) {
     generation_ = std::move(generation);
     for (auto& [key, listener] : listeners_)
-        if (!wanted.contains(key)) listener->acceptor.close();
-    for (auto& [key, listener] : wanted)
+        if (!opened.contains(key)) listener->acceptor.close();
+    for (auto& [key, listener] : opened)
         if (!listeners_.contains(key)) {
             auto loop = accept(listener);
             asio::co_spawn(loop_, std::move(loop), asio::detached);
         }
-    listeners_ = std::move(wanted);
-    return {};
+    listeners_ = std::move(opened);
 }
 
 void Listeners::close() {

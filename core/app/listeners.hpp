@@ -4,6 +4,7 @@
 
 #include <map>
 #include <net/services.hpp>
+#include <variant>
 #include <vector>
 
 namespace postern::app {
@@ -14,16 +15,19 @@ public:
               const std::atomic<bool>& draining)
         : loop_(loop), services_(services), workers_(workers), draining_(draining) {}
 
-    // Opens what is new, closes what is gone, keeps the rest. On failure nothing has changed.
-    Result<void> listen(std::shared_ptr<const net::Generation> generation);
-    void close();
-    std::vector<std::string> addresses() const;
-
-private:
     struct Listener {
         net::tcp::acceptor acceptor;
         std::string key;
     };
+    using Opened = std::map<std::string, std::shared_ptr<Listener>>;
+    // Opens what is new beside what is there; nothing is accepted yet. The problem names the connector's place.
+    std::variant<Opened, config::ConfigProblem> open(const config::Settings& settings);
+    // Closes what is gone and accepts on all of `opened`, by this generation's connectors.
+    void use(Opened opened, std::shared_ptr<const net::Generation> generation);
+    void close();
+    std::vector<std::string> addresses() const;
+
+private:
     net::awaitable<void> accept(std::shared_ptr<Listener> listener);
     std::size_t held(const std::string& source) const {
         auto found = per_source_.find(source);
@@ -37,7 +41,7 @@ private:
     std::vector<std::unique_ptr<net::Worker>>& workers_;
     const std::atomic<bool>& draining_;
     std::shared_ptr<const net::Generation> generation_;
-    std::map<std::string, std::shared_ptr<Listener>> listeners_;
+    Opened listeners_;
     std::map<std::string, std::size_t> per_source_;
     std::size_t open_ = 0;
 };

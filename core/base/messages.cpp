@@ -12,6 +12,8 @@ static const Message catalogue[] = {
      "SIGHUP: the new configuration is in force for the next transaction of every session."},
     {"reload-refused", Severity::error,
      "SIGHUP: the new configuration has faults, all listed; the old one stays in force."},
+    {"reload-waiting", Severity::warning,
+     "SIGHUP: eight generations live, held by sessions; the reload follows when one of them ends."},
     {"config-warning", Severity::warning, "The configuration loads, and an administrator should know this about it."},
     {"discarded", Severity::warning, "A policy had an accepted message dropped; the line names it and says why."},
     {"draining", Severity::info, "SIGTERM: no new sessions, those open may finish; a second SIGTERM ends at once."},

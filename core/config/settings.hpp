@@ -22,6 +22,7 @@ namespace postern::config {
 struct Endpoint {
     std::string address;  // literal, IPv6 without brackets
     std::uint16_t port = 25;
+    bool operator==(const Endpoint&) const = default;
 };
 
 // An address range in CIDR form, family and prefix checked at load.
@@ -125,6 +126,7 @@ enum class Dnssec : std::uint8_t { off, log, on };
 struct Resolver {
     std::vector<Endpoint> forward;  // empty: the system's resolvers
     Dnssec dnssec = Dnssec::log;
+    bool operator==(const Resolver&) const = default;
 };
 
 struct Settings {

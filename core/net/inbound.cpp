@@ -25,7 +25,7 @@ Event event_of(ServerPhase phase) {
     }
 }
 
-class Inbound {
+class Inbound final : public GenerationHolder {
 public:
     Inbound(Services& services, Worker& worker, std::shared_ptr<Stream> stream,
             const config::ReceiveConnector& connector, const std::atomic<bool>& draining)
@@ -42,9 +42,14 @@ public:
         facts_.id = id_;
         facts_.remote_address = stream_->remote_address();
         machine_ = std::make_unique<smtp::ServerSession>(settings(), smtp::ServerPeer{facts_.remote_address, id_});
+        worker_.holders.insert(this);
     }
+    ~Inbound() { worker_.holders.erase(this); }
+    Inbound(const Inbound&) = delete;
+    Inbound& operator=(const Inbound&) = delete;
 
     awaitable<void> run();
+    void newer_generation() override;
 
 private:
     smtp::ServerSettings settings() const;
@@ -72,7 +77,7 @@ private:
     unsigned messages_ = 0;
     Deadline end_{}, transfer_began_{};
     std::uint64_t transferred_ = 0;
-    bool in_data_ = false, told_ = false;
+    bool in_data_ = false, told_ = false, waiting_ = false;
 };
 
 smtp::ServerSettings Inbound::settings() const {
@@ -104,6 +109,13 @@ void Inbound::take_up_generation() {
     machine_->settings(settings());
 }
 
+// Between two transactions, while the peer is silent. Of a connector that is gone the session learns at its next MAIL.
+void Inbound::newer_generation() {
+    if (waiting_ && !machine_->in_transaction() &&
+        worker_.generation->settings->receive_connector(facts_.connector->name))
+        take_up_generation();
+}
+
 awaitable<bool> Inbound::flush() {
     auto output = machine_->take_output();
     if (output.empty()) co_return true;
@@ -133,7 +145,10 @@ awaitable<void> Inbound::read() {
         co_return;
     }
     std::string octets;
-    switch (co_await stream_->read(octets, read_deadline())) {
+    waiting_ = true;
+    const auto came = co_await stream_->read(octets, read_deadline());
+    waiting_ = false;
+    switch (came) {
         case Read::data:
             if (in_data_) transferred_ += octets.size();
             else log_.received(octets);
@@ -323,6 +338,7 @@ awaitable<void> receive(Services& services, Worker& worker, tcp::socket socket, 
     if (!found) co_return;
     auto stream = std::make_shared<Stream>(std::move(socket));
     auto session = std::make_unique<Inbound>(services, worker, std::move(stream), *found, draining);
+    generation.reset();  // the session holds it, and lets go of it when it takes up a newer one
     co_await session->run();
 }
 

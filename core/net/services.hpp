@@ -63,11 +63,22 @@ struct Services {
     std::function<void(std::shared_ptr<const policy::AskedQuestion>)> announce;
 };
 
+// A session, which may sit idle for long: told on its worker's thread that a newer generation is in force, so that what
+// waits for a peer keeps no old one alive.
+class GenerationHolder {
+public:
+    virtual void newer_generation() = 0;
+
+protected:
+    ~GenerationHolder() = default;
+};
+
 // What belongs to one worker: its loop's thread alone touches it.
 struct Worker {
     asio::io_context loop{1};
     std::shared_ptr<const Generation> generation;
     std::unique_ptr<script::ScriptHost> scripts;
+    std::set<GenerationHolder*> holders;
     std::atomic<std::size_t> sessions{0};  // written by the acceptor
 };
 

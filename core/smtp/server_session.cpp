@@ -95,6 +95,7 @@ void ServerSession::refuse(const mail::Reply& last_word) {
 
 ServerPhase ServerSession::phase() const { return state_->phase; }
 bool ServerSession::in_tls() const { return state_->tls; }
+bool ServerSession::in_transaction() const { return state_->in_transaction; }
 const Transaction& ServerSession::transaction() const { return state_->transaction; }
 std::string_view ServerSession::helo() const { return state_->helo; }
 bool ServerSession::extended() const { return state_->extended; }

@@ -86,6 +86,7 @@ public:
 
     void tls_established();  // forgets everything said in clear (RFC 3207 4.2)
     bool in_tls() const;
+    bool in_transaction() const;
 
     std::string_view header() const;  // with the empty line that ends it; strict CRLF
     void header_stored();

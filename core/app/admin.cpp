@@ -1,0 +1,32 @@
+#include <app/admin.hpp>
+#include <app/status.hpp>
+#include <app/verbs.hpp>
+#include <net/await.hpp>
+
+namespace postern::app {
+
+static net::awaitable<VerbResult> release(const AdminParts& parts, std::string id) {
+    auto work = [&] { return parts.services.queue.release_held(id); };
+    const bool released = co_await net::off_loop(parts.services.pool, std::move(work));
+    VerbResult result{released ? 0 : 1, released ? id + " is due again\n" : std::string(),
+                      released ? std::string() : "no message " + id + " is held\n"};
+    co_return result;
+}
+
+net::awaitable<VerbResult> answer(const AdminParts& parts, std::vector<std::string> words) {
+    if (words.front() == "status")
+        co_return status_text(*parts.current(), parts.services, parts.lifetimes.living(), words);
+    if (words.size() == 3 && words[0] == "queue" && words[1] == "release") co_return co_await release(parts, words[2]);
+    const auto known = known_verbs(parts.services.plugins);
+    if (const auto* verb = find_verb(known, words); verb && verb->spec.runs != VerbRuns::here) {
+        auto pending = verb->from.verbs->run(words);
+        auto result = co_await net::answer_of(std::move(pending), std::chrono::minutes(2), "control-failed");
+        if (result) co_return *result;
+        VerbResult failed{75, {}, result.failure.text + "\n"};
+        co_return failed;
+    }
+    VerbResult unknown{2, {}, "the daemon knows no such command: " + words.front() + "\n"};
+    co_return unknown;
+}
+
+}  // namespace postern::app

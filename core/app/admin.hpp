@@ -1,0 +1,17 @@
+// What the daemon answers on its control socket: commands of its own, then those that plugins bring.
+#pragma once
+
+#include <app/lifetimes.hpp>
+
+namespace postern::app {
+
+struct AdminParts {
+    std::function<std::shared_ptr<const net::Generation>()> current;
+    const net::Services& services;
+    const Lifetimes& lifetimes;
+};
+
+// On the loop; what may take long is done on the pool or the plugin's lane.
+net::awaitable<VerbResult> answer(const AdminParts& parts, std::vector<std::string> words);
+
+}  // namespace postern::app
