@@ -10,13 +10,13 @@ namespace asio = net::asio;
 static net::awaitable<void> ask_later(const net::Services& services, net::Worker& worker,
                                       std::shared_ptr<const policy::AskedQuestion> question) {
     auto subject = "event " + std::string(policy::find_event(question->event())->name);
-    (void)co_await net::ask(services, worker, *question, std::move(subject));
+    (void)co_await net::ask(services, worker, worker.generation, *question, std::move(subject));
 }
 
 void announce(const net::Services& services, net::Worker& worker,
               std::shared_ptr<const policy::AskedQuestion> question) {
     asio::post(worker.loop, [&services, &worker, question = std::move(question)]() mutable {
-        if (!net::listened_to(services, worker, question->event())) return;
+        if (!net::listened_to(services, worker, *worker.generation, question->event())) return;
         auto asking = ask_later(services, worker, std::move(question));
         asio::co_spawn(worker.loop, std::move(asking), asio::detached);
     });
@@ -24,7 +24,6 @@ void announce(const net::Services& services, net::Worker& worker,
 
 void announce_and_wait(const net::Services& services, net::Worker& worker,
                        std::shared_ptr<const policy::AskedQuestion> question) {
-    if (!net::listened_to(services, worker, question->event())) return;
     const auto told = std::make_shared<std::promise<void>>();
     auto asking = ask_later(services, worker, std::move(question));
     asio::co_spawn(worker.loop, std::move(asking), [told](std::exception_ptr) { told->set_value(); });
@@ -56,8 +55,7 @@ Outcome<Decision> wait_for(Pending<Decision> pending) {
 
 }  // namespace
 
-void validate(const net::Generation& generation, const plugins::PluginSet& plugins,
-              std::vector<config::ConfigProblem>& problems) {
+void validate(const net::Generation& generation, std::vector<config::ConfigProblem>& problems) {
     policy::AskedQuestion question(Event::config_validate, nullptr, nullptr);
     question.with("file", generation.settings->file).with("generation", std::to_string(generation.number));
     const auto& row = *policy::find_event(Event::config_validate);
@@ -70,7 +68,7 @@ void validate(const net::Generation& generation, const plugins::PluginSet& plugi
         else if (answer.decision.verdict.kind != VerdictKind::proceed)
             refuse("scripts", answer.decision.verdict.reply.text);
     }
-    for (const auto& named : plugins.deciders(Event::config_validate)) {
+    for (const auto& named : generation.providers->deciders(Event::config_validate)) {
         const auto answer = wait_for(named.decider->decide(question));
         const auto why = answer ? policy::nonsense(row, *answer) : answer.failure.text;
         if (!why.empty()) refuse("plugins." + named.name, why);

@@ -12,8 +12,7 @@ void announce(const net::Services& services, net::Worker& worker,
 
 // Asks deciders and the generation's own scripts whether it may be taken: on the reload thread, which may wait. What
 // they refuse, or fail at, is a problem of the configuration.
-void validate(const net::Generation& generation, const plugins::PluginSet& plugins,
-              std::vector<config::ConfigProblem>& problems);
+void validate(const net::Generation& generation, std::vector<config::ConfigProblem>& problems);
 
 // The same, and waited for, a second at most: for the daemon's end.
 void announce_and_wait(const net::Services& services, net::Worker& worker,

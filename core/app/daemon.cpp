@@ -243,6 +243,7 @@ void Daemon::tick() {
     minute_.async_wait([this](net::error_code error) {
         if (error) return;
         tell(Event::timer, {{"tick", std::to_string(++ticks_)}});
+        plugins_->sweep();
         tick();
     });
 }

@@ -14,9 +14,8 @@ void append(std::vector<config::ConfigProblem>& all, std::vector<config::ConfigP
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-void load_identities(net::Generation& generation, plugins::PluginSet& plugins,
-                     std::vector<config::ConfigProblem>& problems) {
-    auto* engine = plugins.tls();
+void load_identities(net::Generation& generation, std::vector<config::ConfigProblem>& problems) {
+    auto* engine = generation.providers->tls;
     if (!engine) return;  // an alarm, not a fault of the file: mail of others flows
     for (const auto& certificate : generation.settings->certificates) {
         auto loaded = engine->load({certificate.name, certificate.chain_file, certificate.key_file});
@@ -58,9 +57,8 @@ std::vector<TrustScopeFiles> scopes_of(const config::Settings& settings) {
     return scopes;
 }
 
-void load_scopes(net::Generation& generation, plugins::PluginSet& plugins,
-                 std::vector<config::ConfigProblem>& problems) {
-    auto* judge = plugins.judge();
+void load_scopes(net::Generation& generation, std::vector<config::ConfigProblem>& problems) {
+    auto* judge = generation.providers->judge;
     if (!judge) return;
     auto loaded = judge->load_scopes(scopes_of(*generation.settings));
     if (loaded) generation.scopes = *loaded;
@@ -87,9 +85,10 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
         generation->scripts = script::ScriptSet::load(loaded.settings->scripts_folder, built.problems);
     if (!fatal(built.problems)) {
         plugins.start(loaded.settings->plugins);
-        load_identities(*generation, plugins, built.problems);
-        load_scopes(*generation, plugins, built.problems);
-        if (!fatal(built.problems)) validate(*generation, plugins, built.problems);
+        generation->providers = plugins.providers(loaded.settings->plugins);
+        load_identities(*generation, built.problems);
+        load_scopes(*generation, built.problems);
+        if (!fatal(built.problems)) validate(*generation, built.problems);
     }
     if (fatal(built.problems)) plugins.withdraw();
     else built.generation = std::move(generation);
@@ -116,7 +115,7 @@ void raise_standing_alarms(const net::Generation& generation, const plugins::Plu
     const auto stand = [&](bool wrong, std::string_view id, std::string_view subject, std::string_view text) {
         wrong ? alarms.raise(id, subject, text) : alarms.end(id, subject);
     };
-    stand(listed && (!plugins.tls() || !plugins.judge()), "role-missing", "tls-mutual",
+    stand(listed && (!generation.providers->tls || !generation.providers->judge), "role-missing", "tls-mutual",
           "mail of listed domains is deferred: load the plugin tls-mutual");
     stand(listed && !plugins.names(), "role-missing", "name-matching",
           "mail of listed domains is deferred: load the plugin name-matching");
@@ -133,8 +132,8 @@ void raise_standing_alarms(const net::Generation& generation, const plugins::Plu
     }
     for (const auto& connector : settings.receive_connectors) {
         const bool depends = connector.auth_tls && connector.domain_secure_enabled && !settings.receive_list.empty();
-        stand(depends && !(plugins.tls() && generation.identity(connector.certificate)), "starttls-unavailable",
-              connector.name,
+        stand(depends && !(generation.providers->tls && generation.identity(connector.certificate)),
+              "starttls-unavailable", connector.name,
               "STARTTLS cannot be offered although listed domains depend on it: see the connector's certificate");
     }
 }

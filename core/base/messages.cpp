@@ -20,6 +20,9 @@ static const Message catalogue[] = {
     {"stopped", Severity::info, "The daemon ended in order."},
     // plugins, scripts
     {"plugin-loaded", Severity::info, "A plugin is in use; the line names file, version and roles."},
+    {"plugin-replaced", Severity::info, "A newer file of a plugin is in use; what was begun ends on the older code."},
+    {"plugin-overwritten", Severity::error,
+     "A plugin's file was written to while its code runs; restart the daemon, and rename new files over old ones."},
     {"plugin-refused", Severity::error, "A plugin file was not loaded; the line says why and the remedy."},
     {"plugin-failed", Severity::error,
      "A plugin threw, answered nonsense or missed its deadline; that transaction was deferred."},

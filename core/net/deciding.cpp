@@ -16,8 +16,9 @@ static void merge(Asked& asked, Decision&& decision) {
     merged.spoke |= decision.spoke;
 }
 
-bool listened_to(const Services& services, const Worker& worker, Event event) {
-    return services.plugins.listened_to(event) || (worker.scripts && worker.scripts->listens(event));
+bool listened_to(const Services& services, const Worker& worker, const Generation& generation, Event event) {
+    return !generation.providers->deciders(event).empty() || services.plugins.observed(event) ||
+           (worker.scripts && worker.scripts->listens(event));
 }
 
 void ask_scripts(const Services& services, Worker& worker, const policy::AskedQuestion& question,
@@ -35,12 +36,12 @@ void ask_scripts(const Services& services, Worker& worker, const policy::AskedQu
     merge(asked, std::move(answer.decision));
 }
 
-awaitable<Asked> ask(const Services& services, Worker& worker, const policy::AskedQuestion& question,
-                     std::string subject) {
+awaitable<Asked> ask(const Services& services, Worker& worker, std::shared_ptr<const Generation> generation,
+                     const policy::AskedQuestion& question, std::string subject) {
     Asked asked;
     ask_scripts(services, worker, question, subject, asked);
     const auto& row = *policy::find_event(question.event());
-    for (const auto& named : services.plugins.deciders(question.event())) {
+    for (const auto& named : generation->providers->deciders(question.event())) {
         auto pending = named.decider->decide(question);
         auto answer = co_await answer_of(std::move(pending), decider_time, "plugin-failed");
         auto why = answer ? policy::nonsense(row, *answer) : answer.failure.text;

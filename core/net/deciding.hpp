@@ -20,11 +20,11 @@ struct Asked {
 };
 
 // Cheap; where it is false ask() would find nobody.
-bool listened_to(const Services& services, const Worker& worker, Event event);
+bool listened_to(const Services& services, const Worker& worker, const Generation& generation, Event event);
 
 // The question must outlive the call. Logs what failed, with `subject` behind it ("session 08C8...").
-awaitable<Asked> ask(const Services& services, Worker& worker, const policy::AskedQuestion& question,
-                     std::string subject);
+awaitable<Asked> ask(const Services& services, Worker& worker, std::shared_ptr<const Generation> generation,
+                     const policy::AskedQuestion& question, std::string subject);
 
 // Scripts alone, at once: for what is asked where nobody may wait.
 void ask_scripts(const Services& services, Worker& worker, const policy::AskedQuestion& question,

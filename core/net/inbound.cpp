@@ -84,7 +84,7 @@ smtp::ServerSettings Inbound::settings() const {
     const auto& connector = *facts_.connector;
     smtp::ServerSettings settings;
     settings.fqdn = connector.fqdn;
-    const bool ready = services_.plugins.tls() && facts_.generation->identity(connector.certificate);
+    const bool ready = facts_.generation->providers->tls && facts_.generation->identity(connector.certificate);
     if (connector.auth_tls) settings.starttls = ready ? smtp::StartTls::offered : smtp::StartTls::unavailable;
     settings.size = connector.size;
     settings.pipelining = connector.pipelining;
@@ -193,8 +193,8 @@ awaitable<bool> Inbound::start_tls() {
     options.request_client_certificate =
         facts_.connector->domain_secure_enabled && services_.handshakes.ask_for_certificate(address);
     facts_.certificate_requested = options.request_client_certificate;
-    options.choose_on_hello = listened_to(services_, worker_, Event::client_hello);
-    auto* engine = services_.plugins.tls();
+    options.choose_on_hello = listened_to(services_, worker_, *facts_.generation, Event::client_hello);
+    auto* engine = facts_.generation->providers->tls;
     Outcome<Ref<TlsSession>> session = Failure{"role-missing", "the plugin tls-mutual is not loaded"};
     if (engine && options.identity) session = engine->accept(options);
     if (!session) {
@@ -212,7 +212,7 @@ awaitable<bool> Inbound::start_tls() {
         log_.note("TLS handshake failed", why);
         services_.log.warning("handshake-failed", "session " + id_ + " with " + address + ": " + why);
         std::vector<Detail> details{{"reason", why}};
-        if (listened_to(services_, worker_, Event::tls_failed))
+        if (listened_to(services_, worker_, *facts_.generation, Event::tls_failed))
             (void)co_await early(Event::tls_failed, std::move(details));
         co_return false;
     }
@@ -220,7 +220,8 @@ awaitable<bool> Inbound::start_tls() {
     log_.certificate("Sending certificate", options.identity->certificate());
     if (!facts_.tls->peer_chain.empty()) log_.certificate("Received certificate", facts_.tls->peer_chain.front());
     machine_->tls_established();
-    if (listened_to(services_, worker_, Event::tls_established)) (void)co_await early(Event::tls_established);
+    if (listened_to(services_, worker_, *facts_.generation, Event::tls_established))
+        (void)co_await early(Event::tls_established);
     co_return true;
 }
 
@@ -244,7 +245,7 @@ awaitable<void> Inbound::ask() {
     }
     const auto event = event_of(machine_->phase());
     Verdict verdict;
-    if (listened_to(services_, worker_, event)) {
+    if (listened_to(services_, worker_, *facts_.generation, event)) {
         std::vector<Detail> details;
         if (event == Event::data_start)
             details.push_back({"declared_size", std::to_string(machine_->transaction().declared_size)});
@@ -261,7 +262,7 @@ awaitable<void> Inbound::ask_recipient() {
     bool unknown = false;
     const auto& path = machine_->transaction().asked;
     auto verdict = policy_.recipient(facts_, path, unknown);
-    if (verdict.kind == VerdictKind::proceed && listened_to(services_, worker_, Event::recipient)) {
+    if (verdict.kind == VerdictKind::proceed && listened_to(services_, worker_, *facts_.generation, Event::recipient)) {
         std::vector<Detail> details{{"recipient", path.domain.empty() ? path.local_part : path.address()},
                                     {"recipient_domain", path.domain}};
         const auto asked = co_await policy_.ask_about(Event::recipient, facts_, *machine_, std::move(details));
@@ -323,7 +324,7 @@ awaitable<void> Inbound::run() {
     }
     log_.disconnected({});
     stream_->close();
-    if (listened_to(services_, worker_, Event::disconnect)) {
+    if (listened_to(services_, worker_, *facts_.generation, Event::disconnect)) {
         std::vector<Detail> details{{"messages", std::to_string(messages_)}};
         (void)co_await early(Event::disconnect, std::move(details));
     }

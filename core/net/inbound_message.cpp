@@ -35,7 +35,7 @@ awaitable<void> InboundMessage::header(const SessionFacts& session, InboundPolic
                                        smtp::ServerSession& machine) {
     discard();
     header_ = machine.header();
-    if (listened_to(services_, worker_, Event::header_end)) {
+    if (listened_to(services_, worker_, *session.generation, Event::header_end)) {
         const auto asked = co_await policy.ask_about(Event::header_end, session, machine, {}, header_);
         const auto verdict = policy.said(asked, session, machine.transaction().sender.domain);
         if (verdict.kind != VerdictKind::proceed) {
@@ -45,7 +45,7 @@ awaitable<void> InboundMessage::header(const SessionFacts& session, InboundPolic
         header_ = edited(header_, asked.merged.effects);
     }
     begin(session, policy.transaction(), machine, header_);
-    if (!listened_to(services_, worker_, Event::message_end)) header_.clear();
+    if (!listened_to(services_, worker_, *session.generation, Event::message_end)) header_.clear();
 }
 
 void InboundMessage::begin(const SessionFacts& session, const TransactionPolicy& policy, smtp::ServerSession& machine,
@@ -119,7 +119,7 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
 
 awaitable<bool> InboundMessage::decide(const SessionFacts& session, InboundPolicy& policy,
                                        smtp::ServerSession& machine) {
-    if (!listened_to(services_, worker_, Event::message_end)) co_return true;
+    if (!listened_to(services_, worker_, *session.generation, Event::message_end)) co_return true;
     std::vector<Detail> details{{"queue_id", id_}, {"size", std::to_string(size_)}};
     const auto asked = co_await policy.ask_about(Event::message_end, session, machine, std::move(details), header_);
     auto verdict = policy.said(asked, session, machine.transaction().sender.domain);
@@ -173,7 +173,7 @@ awaitable<void> InboundMessage::commit(const SessionFacts& session, InboundPolic
     }
     if (hold_) services_.log.warning("held", "id=" + id_ + ": " + *hold_ + "; postern queue release " + id_);
     count(session, policy.transaction());
-    if (listened_to(services_, worker_, Event::queued)) {
+    if (listened_to(services_, worker_, *session.generation, Event::queued)) {
         std::vector<Detail> details{{"queue_id", id_}, {"size", std::to_string(size_)}};
         (void)co_await policy.ask_about(Event::queued, session, machine, std::move(details));
     }

@@ -38,7 +38,7 @@ awaitable<Verdict> InboundPolicy::hold_against(const SessionFacts& session, cons
     services_.log.write(transaction_.outcome.passes ? Severity::info : Severity::warning,
                         transaction_.outcome.passes ? "judged" : "mail-refused",
                         text + " from " + session.remote_address);
-    if (!listened_to(services_, worker_, Event::peer_judged)) co_return Verdict::proceed();
+    if (!listened_to(services_, worker_, *session.generation, Event::peer_judged)) co_return Verdict::proceed();
     const auto& outcome = transaction_.outcome;
     const SessionView session_view(session, machine.helo());
     const EnvelopeView envelope_view(machine.transaction());
@@ -49,7 +49,7 @@ awaitable<Verdict> InboundPolicy::hold_against(const SessionFacts& session, cons
         .with("client_name", outcome.client_name)
         .with("revocation", outcome.revocation)
         .with("host", {});
-    const auto asked = co_await ask(services_, worker_, question, subject(session, domain));
+    const auto asked = co_await ask(services_, worker_, session.generation, question, subject(session, domain));
     for (const auto& effect : asked.merged.effects) {
         const auto noted = "evidence " + effect.name + "=" + effect.value + " for " + domain;
         log_.decision(noted);
@@ -130,11 +130,11 @@ awaitable<Verdict> InboundPolicy::mail(const SessionFacts& session, const smtp::
     const auto demanding = sender.empty ? std::string() : transaction_.entry;
     auto requirement = floor_for(settings, demanding);
     Verdict verdict;
-    if (listened_to(services_, worker_, Event::mail) || session.policy_failed(demanding)) {
+    if (listened_to(services_, worker_, *session.generation, Event::mail) || session.policy_failed(demanding)) {
         const SessionView session_view(session, machine.helo());
         const EnvelopeView envelope_view(machine.transaction());
         const policy::AskedQuestion question(Event::mail, &session_view, &envelope_view, demanding, domain);
-        const auto asked = co_await ask(services_, worker_, question, subject(session, domain));
+        const auto asked = co_await ask(services_, worker_, session.generation, question, subject(session, domain));
         if (session.policy_failed(demanding)) co_return undecided(session, domain);
         verdict = said(asked, session, domain);
         const auto& demand = asked.merged.demand;
@@ -173,7 +173,7 @@ awaitable<Asked> InboundPolicy::ask_about(Event event, const SessionFacts& sessi
     policy::AskedQuestion question(event, &session_view, in_transaction ? &envelope_view : nullptr, entry, domain);
     for (auto& one : details) question.with(one.name, std::move(one.value));
     question.with_header(header);
-    co_return co_await ask(services_, worker_, question, subject(session, domain));
+    co_return co_await ask(services_, worker_, session.generation, question, subject(session, domain));
 }
 
 awaitable<std::string> InboundPolicy::outbound_requirement(const SessionFacts& session,
@@ -183,11 +183,11 @@ awaitable<std::string> InboundPolicy::outbound_requirement(const SessionFacts& s
     if (settings.accepted_domains.contains(domain)) co_return std::string();
     const std::string entry(settings.send_list.entry_for(domain));
     auto requirement = floor_for(settings, entry);
-    if (listened_to(services_, worker_, Event::outbound_requirement)) {
+    if (listened_to(services_, worker_, *session.generation, Event::outbound_requirement)) {
         const SessionView session_view(session, machine.helo());
         const EnvelopeView envelope_view(machine.transaction());
         const policy::AskedQuestion question(Event::outbound_requirement, &session_view, &envelope_view, entry, domain);
-        const auto asked = co_await ask(services_, worker_, question, subject(session, domain));
+        const auto asked = co_await ask(services_, worker_, session.generation, question, subject(session, domain));
         const auto& demand = asked.merged.demand;
         if (demand) requirement.demand = policy::strictest(requirement.demand, *demand);
         const bool replaced = requirement.partner.enforcement_script && asked.partner_spoke && asked.replaces_floor;

@@ -11,8 +11,9 @@ policy::Requirement floor_for(const config::Settings& settings, std::string_view
     return requirement;
 }
 
-static std::string missing_role(const Services& services, const policy::Requirement& requirement) {
-    if (!services.plugins.tls() || !services.plugins.judge()) return "tls-mutual";
+static std::string missing_role(const Services& services, const Generation& generation,
+                                const policy::Requirement& requirement) {
+    if (!generation.providers->tls || !generation.providers->judge) return "tls-mutual";
     if (!services.plugins.names()) return "name-matching";
     if (requirement.partner.revocation != RevocationMode::off && !services.plugins.revocation()) return "crl";
     return {};
@@ -55,13 +56,13 @@ awaitable<void> judge_peer(const Services& services, std::shared_ptr<const Gener
                            const policy::Requirement& requirement, std::string entry, std::string domain,
                            policy::Evidence& evidence) {
     if (!requirement.needs_mutual()) co_return;
-    evidence.missing_role = missing_role(services, requirement);
+    evidence.missing_role = missing_role(services, *generation, requirement);
     if (!evidence.missing_role.empty() || !evidence.tls || evidence.tls->peer_chain.empty()) co_return;
     const auto now = std::chrono::system_clock::now();
     evidence.name =
         name_evidence(*services.plugins.names(), evidence.tls->peer_chain.front(), entry, domain, requirement.partner);
     auto request = request_for(*generation, requirement.partner, entry, evidence, now);
-    auto pending = services.plugins.judge()->judge(std::move(request));
+    auto pending = generation->providers->judge->judge(std::move(request));
     auto judgement = co_await answer_of(std::move(pending), evidence_time, "revocation-pending");
     if (judgement) {
         evidence.judgement = std::move(*judgement);

@@ -32,14 +32,14 @@ struct BatchView final : Envelope {
 
 }  // namespace
 
-awaitable<Asked> ask_outbound(const Services& services, Worker& worker, Event event, const OutboundFacts& facts,
-                              std::vector<Detail> details) {
+awaitable<Asked> ask_outbound(const Services& services, Worker& worker, std::shared_ptr<const Generation> generation,
+                              Event event, const OutboundFacts& facts, std::vector<Detail> details) {
     const ConnectionView session(facts);
     const BatchView envelope(*facts.batch);
     policy::AskedQuestion question(event, &session, &envelope, facts.entry, facts.batch->destination.domain);
     for (auto& one : details) question.with(one.name, std::move(one.value));
     auto subject = "domain " + facts.batch->destination.domain + "; message " + facts.batch->message.id;
-    co_return co_await ask(services, worker, question, std::move(subject));
+    co_return co_await ask(services, worker, std::move(generation), question, std::move(subject));
 }
 
 std::optional<smtp::ClientFailure> refusal_of(const Asked& asked, bool listed) {

@@ -13,8 +13,8 @@ struct OutboundFacts {
     const TlsFacts* tls = nullptr;
 };
 
-awaitable<Asked> ask_outbound(const Services& services, Worker& worker, Event event, const OutboundFacts& facts,
-                              std::vector<Detail> details);
+awaitable<Asked> ask_outbound(const Services& services, Worker& worker, std::shared_ptr<const Generation> generation,
+                              Event event, const OutboundFacts& facts, std::vector<Detail> details);
 
 // Why a delivery or host is not to be used after that answer; nothing where it may go on. `listed` as in Asked::defers.
 std::optional<smtp::ClientFailure> refusal_of(const Asked& asked, bool listed);

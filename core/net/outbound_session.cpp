@@ -38,9 +38,9 @@ awaitable<void> OutboundDelivery::require() {
         if (entry_.empty()) requirement_.partner.mutual_outbound = false;  // it proves its name; we need not prove ours
     }
     if (generation_->settings->accepted_domains.contains(destination_.domain)) co_return;
-    if (!listened_to(services_, worker_, Event::outbound_requirement)) co_return;
+    if (!listened_to(services_, worker_, *generation_, Event::outbound_requirement)) co_return;
     const auto facts = outbound_facts();
-    const auto asked = co_await ask_outbound(services_, worker_, Event::outbound_requirement, facts, {});
+    const auto asked = co_await ask_outbound(services_, worker_, generation_, Event::outbound_requirement, facts, {});
     const auto& demand = asked.merged.demand;
     if (demand) requirement_.demand = policy::strictest(requirement_.demand, *demand);
     if (requirement_.partner.enforcement_script && asked.replaces_floor) requirement_.floor_replaced = true;
@@ -53,10 +53,10 @@ OutboundFacts OutboundDelivery::outbound_facts() const {
 
 // False: a decider refused; failure_ says why.
 awaitable<bool> OutboundDelivery::allowed(Event event, std::vector<Detail> details, const TlsFacts* tls) {
-    if (!batch_ || !listened_to(services_, worker_, event)) co_return true;
+    if (!batch_ || !listened_to(services_, worker_, *generation_, event)) co_return true;
     auto facts = outbound_facts();
     facts.tls = tls;
-    const auto asked = co_await ask_outbound(services_, worker_, event, facts, std::move(details));
+    const auto asked = co_await ask_outbound(services_, worker_, generation_, event, facts, std::move(details));
     auto refused = refusal_of(asked, !entry_.empty());
     if (refused) failure_ = std::move(refused);
     co_return !failure_;
@@ -65,9 +65,9 @@ awaitable<bool> OutboundDelivery::allowed(Event event, std::vector<Detail> detai
 // Names that deciders gave instead of mail exchangers or smart host. What the domain demands is not touched by them.
 awaitable<std::vector<OutboundDelivery::Target>> OutboundDelivery::routed() {
     std::vector<Target> targets;
-    if (!listened_to(services_, worker_, Event::route)) co_return targets;
+    if (!listened_to(services_, worker_, *generation_, Event::route)) co_return targets;
     const auto facts = outbound_facts();
-    const auto asked = co_await ask_outbound(services_, worker_, Event::route, facts, {});
+    const auto asked = co_await ask_outbound(services_, worker_, generation_, Event::route, facts, {});
     failure_ = refusal_of(asked, !entry_.empty());
     for (const auto& effect : asked.merged.effects) {
         auto name = effect.name;
@@ -230,7 +230,7 @@ smtp::ClientSettings OutboundDelivery::client_settings() const {
     const bool below_listed =
         dot != std::string::npos && generation_->settings->send_list.has(destination_.domain.substr(dot + 1));
     if (!secured && batch_->clear_allowed && !below_listed) settings.tls = smtp::TlsPolicy::none;
-    if (!secured && !services_.plugins.tls()) settings.tls = smtp::TlsPolicy::none;
+    if (!secured && !generation_->providers->tls) settings.tls = smtp::TlsPolicy::none;
     return settings;
 }
 
@@ -304,7 +304,7 @@ awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, Pro
 
 awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, smtp::ClientSession& machine,
                                             ProtocolLog& log) {
-    auto* engine = services_.plugins.tls();
+    auto* engine = generation_->providers->tls;
     TlsClientOptions options;
     options.identity = generation_->identity(connector_->certificate);
     error_code literal;

@@ -22,8 +22,9 @@ namespace postern::net {
 struct Generation {
     std::uint64_t number = 0;
     std::shared_ptr<const config::Settings> settings;
-    std::shared_ptr<const script::ScriptSet> scripts;  // null: no scripts folder
-    Ref<TrustScopes> scopes;                           // null: no judge
+    std::shared_ptr<const script::ScriptSet> scripts;     // null: no scripts folder
+    std::shared_ptr<const plugins::Providers> providers;  // never null
+    Ref<TrustScopes> scopes;                              // null: no judge
     std::map<std::string, Ref<TlsIdentity>, std::less<>> identities;
 
     Ref<TlsIdentity> identity(std::string_view name) const {

@@ -49,9 +49,31 @@ static Result<PluginDescriptor> check_file(int file, const std::string& path, co
     return descriptor;
 }
 
+static FileIdentity identity_of(const struct stat& status) {
+    return {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
+            status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+FileChange change_of(const LoadedFile& loaded, const std::string& path) {
+    struct stat status {};
+    // A file that is gone is told by load_file.
+    if (::stat(path.c_str(), &status) != 0) return FileChange::renamed_over;
+    const auto now = identity_of(status);
+    if (now.device != loaded.identity.device || now.inode != loaded.identity.inode) return FileChange::renamed_over;
+    if (now != loaded.identity) return FileChange::in_place;
+    // The code is what it was; who may write to it has to be right still.
+    const auto folder = std::filesystem::path(path).parent_path().string();
+    struct stat about {};
+    const bool safe =
+        unsafe(status, path).empty() && ::stat(folder.c_str(), &about) == 0 && unsafe(about, folder).empty();
+    return safe ? FileChange::none : FileChange::renamed_over;
+}
+
 Result<LoadedFile> load_file(const std::string& path, const std::string& expected_name) {
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file < 0) return bad(path + ": " + std::strerror(errno) + "; install it, or take it out of plugins { }");
+    struct stat status {};
+    const auto identity = ::fstat(file, &status) == 0 ? identity_of(status) : FileIdentity{};
     const auto descriptor = check_file(file, path, expected_name);
     if (!descriptor) {
         ::close(file);
@@ -69,7 +91,8 @@ Result<LoadedFile> load_file(const std::string& path, const std::string& expecte
     try {
         auto* plugin = library.get<Plugin*()>(POSTERN_ENTRY_SYMBOL)();
         if (!plugin) return bad(path + " made no plugin object");
-        return LoadedFile{plugin, descriptor->name, descriptor->version, path};
+        return LoadedFile{plugin,   descriptor->name,      descriptor->version,  path,
+                          identity, descriptor->sdk_major, descriptor->sdk_minor};
     } catch (...) {
         return bad(path + " threw while it was being made");
     }

@@ -1,138 +1,12 @@
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <config/keys.hpp>
 #include <filesystem>
-#include <map>
-#include <plugins/loader.hpp>
+#include <plugins/instance.hpp>
 #include <plugins/plugin_set.hpp>
-#include <plugins/proxies.hpp>
-#include <plugins/timers.hpp>
 #include <shared_mutex>
 
 namespace postern::plugins {
-
-namespace {
-
-// Made with its mode from the first moment. What root's command line makes belongs to whom the parent belongs to: the
-// daemon must be able to write there.
-void make_state_folder(const std::string& parent, const std::string& folder) {
-    std::error_code error;
-    std::filesystem::create_directories(parent, error);
-    if (::mkdir(folder.c_str(), 0700) != 0) {
-        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-        return;
-    }
-    struct stat about {};
-    if (::geteuid() == 0 && ::stat(parent.c_str(), &about) == 0)
-        (void)!::lchown(folder.c_str(), about.st_uid, about.st_gid);
-}
-
-// One plugin: its object, its lane, its Host and Registrar in one.
-class Instance : public Host, public Registrar {
-public:
-    using Lookup = std::function<void*(std::string_view, std::string_view)>;
-    Instance(LoadedFile loaded, const HostParts& parts, Timers& timers, Lookup lookup)
-        : file(std::move(loaded)),
-          lane(file.name, parts.lane_queue, parts.lane_deadline),
-          parts_(parts),
-          timers_(timers),
-          lookup_(std::move(lookup)) {}
-
-    // With the set, at the end of the process. A plugin whose call never came back is left as it is: code of it runs.
-    ~Instance() override {
-        if (came_back) delete file.plugin;
-    }
-    Instance(const Instance&) = delete;
-    Instance& operator=(const Instance&) = delete;
-
-    // ---- Host
-    void log(Severity severity, std::string_view id, std::string_view text) override {
-        parts_.log->write(severity, id, file.name + ": " + std::string(text));
-    }
-    void alarm(std::string_view id, std::string_view subject, std::string_view text) override {
-        if (!parts_.alarms) return;
-        text.empty() ? parts_.alarms->end(id, subject) : parts_.alarms->raise(id, subject, text);
-    }
-    void count(std::string_view counter, std::string_view labels, double add) override {
-        parts_.counters->add(counter, labels, add);
-    }
-    void gauge(std::string_view name, std::string_view labels, double value) override {
-        parts_.counters->set(name, labels, value);
-    }
-    std::vector<CounterSample> counters() const override { return parts_.counters->samples(); }
-    Time now() const override { return std::chrono::system_clock::now(); }
-    void after(Milliseconds delay, std::function<void()> call) override {
-        timers_.after(delay, [alive = alive_, call = std::move(call)] {
-            if (*alive) call();
-        });
-    }
-    void offload(std::function<void()> call) override { after(Milliseconds(0), std::move(call)); }
-    std::string state_folder() const override {
-        if (parts_.state_folder.empty()) return {};
-        const auto folder = parts_.state_folder + "/" + file.name;
-        make_state_folder(parts_.state_folder, folder);
-        return folder;
-    }
-    const SettingsNode& settings() const override { return block; }
-    std::vector<std::string> own_domains() const override {
-        return parts_.own_domains ? parts_.own_domains() : std::vector<std::string>();
-    }
-    void* role(std::string_view role_id, std::string_view name) override { return lookup_(role_id, name); }
-
-    // ---- Registrar
-    Host& host() override { return *this; }
-    void provide(std::string_view role_id, std::string_view name, void* provider, Runs) override;
-
-    LoadedFile file;
-    Lane lane;
-    SettingsNode block;
-    bool started = false, applied = false, came_back = true;
-    void drop_timers() { *alive_ = false; }
-    struct Provided {
-        std::string role, name;
-        void* proxy;
-        std::shared_ptr<void> owner;
-    };
-    std::vector<Provided> provided;
-
-private:
-    template <class Proxy, class Role, class... More>
-    void keep(std::string_view name, void* provider, More&&... more) {
-        auto proxy = std::make_shared<Proxy>(*static_cast<Role*>(provider), std::forward<More>(more)...);
-        auto* role = static_cast<Role*>(proxy.get());
-        provided.push_back({std::string(Role::id), std::string(name), role, std::move(proxy)});
-    }
-
-    const std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
-    const HostParts& parts_;
-    Timers& timers_;
-    Lookup lookup_;
-};
-
-void Instance::provide(std::string_view role_id, std::string_view name, void* provider, Runs runs) {
-    const auto own = name.empty() ? std::string_view(file.name) : name;
-    auto& log = *parts_.log;
-    if (role_id == TlsEngine::id) return keep<GuardedEngine, TlsEngine>(name, provider, log, file.name);
-    if (role_id == ProxyResolver::id) return keep<GuardedProxyResolver, ProxyResolver>(name, provider, log, file.name);
-    if (role_id == NameMatcher::id) return keep<GuardedMatcher, NameMatcher>(name, provider, log, file.name);
-    if (role_id == ChainJudge::id) return keep<LanedJudge, ChainJudge>(name, provider, lane, file.name);
-    if (role_id == RevocationChecker::id)
-        return keep<LanedRevocation, RevocationChecker>(name, provider, lane, file.name);
-    if (role_id == Fetcher::id) return keep<LanedFetcher, Fetcher>(name, provider, lane, file.name);
-    if (role_id == Delivery::id) return keep<LanedDelivery, Delivery>(own, provider, lane, file.name);
-    if (role_id == Decider::id) return keep<GuardedDecider, Decider>(own, provider, lane, runs, log, file.name);
-    if (role_id == ProtocolObserver::id)
-        return keep<LanedProtocolObserver, ProtocolObserver>(own, provider, lane, *parts_.counters);
-    if (role_id == Observer::id) return keep<LanedObserver, Observer>(own, provider, lane, *parts_.counters);
-    if (role_id == AdminVerbs::id) return keep<LanedVerbs, AdminVerbs>(own, provider, lane, log, file.name);
-    parts_.log->error("plugin-refused",
-                      file.name + " offers a role that this host does not know: " + std::string(role_id));
-}
-
-}  // namespace
 
 struct PluginSet::State {
     HostParts parts;
@@ -141,40 +15,27 @@ struct PluginSet::State {
     mutable std::shared_mutex mutex;
     std::vector<std::unique_ptr<Instance>> instances;
     std::vector<std::unique_ptr<Instance>> retired;  // kept: a session may still hold their providers
-    std::atomic<std::uint64_t> listened_to{0};       // events of all deciders and observers, see event_bit()
+    std::atomic<std::uint64_t> listened_to{0};       // events of all observers, see event_bit()
 
     // With the mutex held, whenever `instances` or what they provide changed.
     void count_listeners() {
         std::uint64_t bits = 0;
         for (const auto& one : instances)
-            for (const auto& provided : one->provided) {
-                if (provided.role == Decider::id)
-                    bits |= static_cast<GuardedDecider*>(static_cast<Decider*>(provided.proxy))->asked_at;
-                if (provided.role == Observer::id)
+            for (const auto& provided : one->provided)
+                if (!one->newer && provided.role == Observer::id)
                     bits |= static_cast<LanedObserver*>(static_cast<Observer*>(provided.proxy))->told_of;
-            }
         listened_to = bits;
     }
 
+    // The newest of that name: a file that was taken up and waits for its configuration before the one in use.
     Instance* find(std::string_view name) const {
         std::shared_lock lock(mutex);
-        for (const auto& one : instances)
-            if (one->file.name == name) return one.get();
-        return nullptr;
+        const auto found =
+            std::find_if(instances.rbegin(), instances.rend(), [&](const auto& one) { return one->file.name == name; });
+        return found == instances.rend() ? nullptr : found->get();
     }
-    void retire(Instance& instance) {
-        instance.drop_timers();
-        instance.came_back = instance.lane.stop();
-        if (!instance.came_back)
-            parts.log->error("plugin-failed", instance.file.name + " did not come back from a call; it is left behind");
-        if (!std::exchange(instance.started, false)) return;
-        try {
-            instance.file.plugin->retire();
-        } catch (...) {
-            parts.log->error("plugin-failed", instance.file.name + " threw at its end");
-        }
-    }
-    // Takes those out that `gone` names, first from the look-up, then from work.
+    // Takes those out that `gone` names, first from the look-up, then from work. What they were asked is answered
+    // still, and so is what running transactions ask: see sweep().
     template <class Gone>
     void take_out(Gone gone) {
         std::vector<Instance*> leaving;
@@ -188,13 +49,21 @@ struct PluginSet::State {
             std::erase(instances, nullptr);
             count_listeners();
         }
-        for (auto* one : leaving) retire(*one);
+        for (auto* one : leaving) one->retire();
+    }
+    // The newer file takes the place of the one in use, which retires first: both may want the same port or file.
+    void replace(Instance& newer) {
+        if (!std::exchange(newer.newer, false)) return;
+        if (parts.alarms) parts.alarms->end("plugin-overwritten", newer.file.name);
+        parts.log->info("plugin-replaced", newer.file.path + " " + newer.file.version + " serves from now on");
+        take_out([&](const Instance& one) { return &one != &newer && one.file.name == newer.file.name; });
     }
     void* provider(std::string_view role, std::string_view name) const {
         std::shared_lock lock(mutex);
         for (const auto& one : instances)
             for (const auto& provided : one->provided)
-                if (provided.role == role && (name.empty() || provided.name == name)) return provided.proxy;
+                if (!one->newer && provided.role == role && (name.empty() || provided.name == name))
+                    return provided.proxy;
         return nullptr;
     }
     template <class Role>
@@ -217,14 +86,28 @@ PluginSet::~PluginSet() { retire(); }
 std::vector<config::ConfigProblem> PluginSet::load(const std::string& folder,
                                                    const std::vector<config::PluginEntry>& wanted) {
     std::vector<config::ConfigProblem> problems;
+    const auto refuse = [&](const config::PluginEntry& entry, std::string why) {
+        problems.push_back({entry.settings.file, entry.settings.line, "plugins." + entry.name, std::move(why), false});
+    };
     for (const auto& entry : wanted) {
-        if (state_->find(entry.name)) continue;
-        auto loaded = load_file(folder + "/" + entry.name + ".so", entry.name);
+        const auto path = folder + "/" + entry.name + ".so";
+        auto* known = state_->find(entry.name);
+        if (known) {
+            const auto change = change_of(known->file, path);
+            if (change == FileChange::none) continue;
+            if (change == FileChange::in_place) {
+                const auto why = path +
+                                 " was overwritten in place while its code runs: the daemon may crash at any moment. "
+                                 "Restart it, and install a new file beside the old one and rename it over";
+                if (state_->parts.alarms) state_->parts.alarms->raise("plugin-overwritten", entry.name, why);
+                refuse(entry, why);
+                continue;
+            }
+        }
+        auto loaded = load_file(path, entry.name);
         if (!loaded) {
-            const bool missing = !std::filesystem::exists(folder + "/" + entry.name + ".so");
-            problems.push_back({entry.settings.file, entry.settings.line, "plugins." + entry.name,
-                                loaded.error().text + (missing ? config::nearest(entry.name, files_in(folder)) : ""),
-                                false});
+            const bool missing = !std::filesystem::exists(path);
+            refuse(entry, loaded.error().text + (missing ? config::nearest(entry.name, files_in(folder)) : ""));
             continue;
         }
         auto* state = state_.get();
@@ -232,6 +115,7 @@ std::vector<config::ConfigProblem> PluginSet::load(const std::string& folder,
             std::move(*loaded), state->parts, state->timers,
             [state](std::string_view role, std::string_view name) { return state->provider(role, name); });
         instance->block = entry.settings;
+        instance->newer = known != nullptr;
         std::unique_lock lock(state_->mutex);
         state_->instances.push_back(std::move(instance));
     }
@@ -277,6 +161,7 @@ void PluginSet::apply(const std::vector<config::PluginEntry>& wanted) {
     for (const auto& entry : wanted) {
         auto* instance = state_->find(entry.name);
         if (!instance) continue;
+        state_->replace(*instance);
         instance->block = entry.settings;
         try {
             instance->file.plugin->apply(entry.settings);
@@ -291,6 +176,17 @@ void PluginSet::apply(const std::vector<config::PluginEntry>& wanted) {
     state_->take_out([&](const Instance& one) {
         return std::ranges::none_of(wanted, [&](const auto& entry) { return entry.name == one.file.name; });
     });
+    sweep();
+}
+
+void PluginSet::sweep() {
+    std::vector<Instance*> idle;
+    {
+        std::shared_lock lock(state_->mutex);
+        for (const auto& one : state_->retired)
+            if (!one->ended && one->in_use.use_count() == 1) idle.push_back(one.get());
+    }
+    for (auto* one : idle) one->end();
 }
 
 void PluginSet::withdraw() {
@@ -300,40 +196,53 @@ void PluginSet::withdraw() {
 void PluginSet::retire() {
     state_->timers.stop();
     state_->take_out([](const Instance&) { return true; });
+    for (const auto& one : state_->retired)
+        if (!one->ended) one->end();
 }
 
-TlsEngine* PluginSet::tls() const { return state_->get<TlsEngine>(); }
 NameMatcher* PluginSet::names() const { return state_->get<NameMatcher>(); }
-ChainJudge* PluginSet::judge() const { return state_->get<ChainJudge>(); }
 RevocationChecker* PluginSet::revocation() const { return state_->get<RevocationChecker>(); }
 Fetcher* PluginSet::fetcher(std::string_view scheme) const { return state_->get<Fetcher>(scheme); }
 ProxyResolver* PluginSet::proxy() const { return state_->get<ProxyResolver>(); }
 Delivery* PluginSet::delivery(std::string_view name) const { return state_->get<Delivery>(name); }
 
-bool PluginSet::listened_to(Event event) const {
+bool PluginSet::observed(Event event) const {
     return state_->listened_to.load(std::memory_order_relaxed) & event_bit(event);
 }
 
-std::vector<PluginSet::NamedDecider> PluginSet::deciders(Event event) const {
-    std::vector<NamedDecider> all;
-    if (!listened_to(event)) return all;
-    std::shared_lock lock(state_->mutex);
-    for (const auto& one : state_->instances)
-        for (const auto& provided : one->provided) {
+std::span<const Providers::NamedDecider> Providers::deciders(Event event) const {
+    const auto number = static_cast<std::size_t>(event);
+    if (number >= deciders_.size()) return {};
+    return deciders_[number];
+}
+
+std::shared_ptr<const Providers> PluginSet::providers(const std::vector<config::PluginEntry>& wanted) const {
+    auto all = std::make_shared<Providers>();
+    all->deciders_.resize(64);
+    for (const auto& entry : wanted) {
+        const auto* instance = state_->find(entry.name);
+        if (!instance) continue;
+        all->in_use_.push_back(instance->in_use);
+        for (const auto& provided : instance->provided) {
+            if (provided.role == TlsEngine::id && !all->tls) all->tls = static_cast<TlsEngine*>(provided.proxy);
+            if (provided.role == ChainJudge::id && !all->judge) all->judge = static_cast<ChainJudge*>(provided.proxy);
             if (provided.role != Decider::id) continue;
             auto* decider = static_cast<GuardedDecider*>(static_cast<Decider*>(provided.proxy));
-            if (decider->asked_at & event_bit(event)) all.push_back({provided.name, decider});
+            for (std::size_t number = 0; number < all->deciders_.size(); ++number)
+                if (decider->asked_at & event_bit(static_cast<Event>(number)))
+                    all->deciders_[number].push_back({provided.name, decider});
         }
+    }
     return all;
 }
 
 std::vector<Observer*> PluginSet::observers(Event event) const {
     std::vector<Observer*> all;
-    if (!listened_to(event)) return all;
+    if (!observed(event)) return all;
     std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
         for (const auto& provided : one->provided) {
-            if (provided.role != Observer::id) continue;
+            if (one->newer || provided.role != Observer::id) continue;
             auto* observer = static_cast<LanedObserver*>(static_cast<Observer*>(provided.proxy));
             if (observer->told_of & event_bit(event)) all.push_back(observer);
         }
@@ -345,7 +254,8 @@ std::vector<ProtocolObserver*> PluginSet::protocol_observers() const {
     std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
         for (const auto& provided : one->provided)
-            if (provided.role == ProtocolObserver::id) all.push_back(static_cast<ProtocolObserver*>(provided.proxy));
+            if (!one->newer && provided.role == ProtocolObserver::id)
+                all.push_back(static_cast<ProtocolObserver*>(provided.proxy));
     return all;
 }
 
@@ -354,7 +264,7 @@ std::vector<PluginSet::NamedVerbs> PluginSet::verbs() const {
     std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances)
         for (const auto& provided : one->provided) {
-            if (provided.role != AdminVerbs::id) continue;
+            if (one->newer || provided.role != AdminVerbs::id) continue;
             auto* verbs = static_cast<AdminVerbs*>(provided.proxy);
             all.push_back({one->file.name, verbs, [verbs](std::vector<std::string> words) {
                                return static_cast<LanedVerbs*>(verbs)->run_here(std::move(words));
@@ -367,6 +277,7 @@ std::vector<PluginSet::Loaded> PluginSet::loaded() const {
     std::vector<Loaded> all;
     std::shared_lock lock(state_->mutex);
     for (const auto& one : state_->instances) {
+        if (one->newer) continue;
         Loaded loaded{one->file.name, one->file.version, one->file.path, {}};
         for (const auto& provided : one->provided) loaded.roles.push_back(provided.role);
         all.push_back(std::move(loaded));

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <postern/plugin.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,39 +31,56 @@ struct HostParts {
     std::size_t lane_queue = 1024;
 };
 
+// What one generation asks where an answer is bound to who gave it: identities and trust scopes are objects of their
+// engine and judge, and a transaction is to end with the deciders that it began with. As long as it lives, who is named
+// here answers, also when a newer file has taken its place.
+class Providers {
+public:
+    struct NamedDecider {
+        std::string name;
+        Decider* decider;
+    };
+    TlsEngine* tls = nullptr;
+    ChainJudge* judge = nullptr;
+    std::span<const NamedDecider> deciders(Event event) const;  // in the order of the configuration
+
+private:
+    friend class PluginSet;
+    std::vector<std::vector<NamedDecider>> deciders_;  // by the event's number
+    std::vector<std::shared_ptr<void>> in_use_;
+};
+
 class PluginSet {
 public:
     explicit PluginSet(HostParts parts);
     ~PluginSet();  // retires all; code is never unloaded
 
-    // Loads and checks, starts nothing. Problems name file and remedy. A plugin already in the set is kept as it is.
+    // Loads and checks, starts nothing. Problems name file and remedy. A plugin already in the set is kept as it is,
+    // unless a newer file was renamed over its own: that is loaded beside it. Overwritten in place it is refused.
     std::vector<config::ConfigProblem> load(const std::string& folder, const std::vector<config::PluginEntry>& wanted);
     // Checks every plugin's block against its keys and its own check(). Pure.
     std::vector<config::ConfigProblem> check(const std::vector<config::PluginEntry>& wanted) const;
     // start() of those that are new: they register what they bring and do nothing yet.
     void start(const std::vector<config::PluginEntry>& wanted);
-    // The configuration is taken: apply() of all that are wanted, and the others retire.
+    // Of what was started: for a generation to keep.
+    std::shared_ptr<const Providers> providers(const std::vector<config::PluginEntry>& wanted) const;
+    // The configuration is taken: newer files take their place, apply() of all that are wanted, the others retire.
     void apply(const std::vector<config::PluginEntry>& wanted);
     // The configuration was refused: what was loaded for it and never applied goes again.
     void withdraw();
     void retire();
+    // Ends the lanes of those that retired and that no generation names any more.
+    void sweep();
 
     // Guarded, lane-wrapped providers; null where nobody provides it. What was given stays valid for the life of the
     // set; a retired plugin's lane answers plugin-failed. Any thread.
-    TlsEngine* tls() const;
     NameMatcher* names() const;
-    ChainJudge* judge() const;
     RevocationChecker* revocation() const;
     Fetcher* fetcher(std::string_view scheme) const;
     ProxyResolver* proxy() const;
     Delivery* delivery(std::string_view name) const;
-    struct NamedDecider {
-        std::string name;
-        Decider* decider;
-    };
-    // Whether any decider or observer listens at that event: a load of one word.
-    bool listened_to(Event event) const;
-    std::vector<NamedDecider> deciders(Event event) const;
+    // Whether any observer watches that event: a load of one word.
+    bool observed(Event event) const;
     std::vector<Observer*> observers(Event event) const;
     std::vector<ProtocolObserver*> protocol_observers() const;
     struct NamedVerbs {

@@ -7,7 +7,10 @@
 // Life: entry() makes the object; keys() and check() may be called any number of times; start() once: register what you
 // bring, and do nothing that another process would notice (`config check` and the command line start plugins too);
 // apply() once the configuration is taken, at the daemon's start and after each reload: now listen, refresh, write;
-// retire() before the end: stop timers, threads and writing, and return. The code is never unloaded. Every call is
+// retire() before the end: stop timers, threads and writing, give up ports and files, and return. It is called on the
+// plugin's lane, behind what was asked before. A newer file of a plugin, renamed over the old one, is taken up at a
+// reload: its start(), then the old one's retire(), then its apply(). Transactions that began under the old generation
+// still ask the retired one's deciders, engine and judge until they end. The code is never unloaded. Every call is
 // guarded by the host: what throws fails closed. Next: decider.hpp, trust.hpp, tls.hpp, fetch.hpp, delivery.hpp,
 // host.hpp.
 #pragma once
