@@ -21,8 +21,8 @@ void load_identities(net::Generation& generation, std::vector<config::ConfigProb
         auto loaded = engine->load({certificate.name, certificate.chain_file, certificate.key_file});
         if (loaded) generation.identities.emplace(certificate.name, *loaded);
         else
-            problems.push_back(
-                {generation.settings->file, 0, "certificate " + certificate.name, loaded.failure.text, false});
+            problems.push_back({certificate.place.file, certificate.place.line, "certificate " + certificate.name,
+                                loaded.failure.text, false});
     }
 }
 
@@ -57,12 +57,41 @@ std::vector<TrustScopeFiles> scopes_of(const config::Settings& settings) {
     return scopes;
 }
 
+void load_scripts(net::Generation& generation, std::vector<config::ConfigProblem>& problems) {
+    const auto& settings = *generation.settings;
+    const auto before = static_cast<std::ptrdiff_t>(problems.size());
+    generation.scripts = script::ScriptSet::load(settings.scripts_folder, problems);
+    // What is wrong with the folder itself is told where the configuration names it.
+    for (auto one = problems.begin() + before; one != problems.end(); ++one)
+        if (one->file == settings.scripts_folder)
+            *one = {settings.scripts_place.file, settings.scripts_place.line, "scripts",
+                    settings.scripts_folder + " " + one->problem, false};
+}
+
+// The judge tells all its problems in one text, each beginning with the path of a file: each goes where that file is
+// named.
+void place_problems(const config::Settings& settings, const std::string& text,
+                    std::vector<config::ConfigProblem>& problems) {
+    std::map<std::size_t, const config::Place*> found;
+    for (const auto& [file, place] : settings.trust_files)
+        for (auto at = text.find(file + ": "); at != std::string::npos; at = text.find(file + ": ", at + 1))
+            if (at == 0 || text.substr(at - 2, 2) == "; ") found.emplace(at, &place);
+    if (!found.contains(0)) return problems.push_back({settings.file, 0, "roots", text, false});
+    std::set<std::string> told;  // a file that several scopes name is told once
+    for (auto one = found.begin(); one != found.end(); ++one) {
+        const auto next = std::next(one);
+        auto part = text.substr(one->first, next == found.end() ? std::string::npos : next->first - one->first - 2);
+        if (told.insert(part).second)
+            problems.push_back({one->second->file, one->second->line, "roots", std::move(part), false});
+    }
+}
+
 void load_scopes(net::Generation& generation, std::vector<config::ConfigProblem>& problems) {
     auto* judge = generation.providers->judge;
     if (!judge) return;
     auto loaded = judge->load_scopes(scopes_of(*generation.settings));
     if (loaded) generation.scopes = *loaded;
-    else problems.push_back({generation.settings->file, 0, "roots", loaded.failure.text, false});
+    else place_problems(*generation.settings, loaded.failure.text, problems);
 }
 
 }  // namespace
@@ -81,8 +110,7 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
     generation->settings = loaded.settings;
     append(built.problems, plugins.load(loaded.settings->plugin_folder, loaded.settings->plugins));
     append(built.problems, plugins.check(loaded.settings->plugins));
-    if (!loaded.settings->scripts_folder.empty())
-        generation->scripts = script::ScriptSet::load(loaded.settings->scripts_folder, built.problems);
+    if (!loaded.settings->scripts_folder.empty()) load_scripts(*generation, built.problems);
     if (!fatal(built.problems)) {
         plugins.start(loaded.settings->plugins);
         generation->providers = plugins.providers(loaded.settings->plugins);

@@ -41,7 +41,7 @@ std::variant<Listeners::Opened, config::ConfigProblem> Listeners::open(const con
             if (!error) listener->acceptor.listen(1024, error);
             if (error)
                 return config::ConfigProblem{
-                    connector.file, connector.line, "receive_connector",
+                    connector.place.file, connector.place.line, "receive_connector",
                     connector.name + ": cannot listen on " + net::to_text(endpoint) + ": " + error.message(), false};
             opened.emplace(key, listener);
         }

@@ -4,13 +4,20 @@ namespace postern::app {
 
 namespace asio = net::asio;
 
+// A thousand listed domains may earn a thousand of them, at each reload.
+static constexpr std::size_t most_warnings = 50;
+
 bool report(Log& log, const std::vector<config::ConfigProblem>& problems, std::string_view id) {
     bool fatal = false;
+    std::size_t warnings = 0;
     for (const auto& problem : problems) {
         fatal |= !problem.warning;
-        if (problem.warning) log.warning("config-warning", config::to_text(problem));
-        else log.error(id, config::to_text(problem));
+        if (!problem.warning) log.error(id, config::to_text(problem));
+        else if (++warnings <= most_warnings) log.warning("config-warning", config::to_text(problem));
     }
+    if (warnings > most_warnings)
+        log.warning("config-warning",
+                    "and " + std::to_string(warnings - most_warnings) + " more: postern config check");
     return fatal;
 }
 

@@ -50,7 +50,7 @@ private:
     bool running_ = false, again_ = false, waiting_ = false, stopped_ = false;
 };
 
-// Logs every problem, those that are not warnings under `id`; whether there was one.
+// Logs every fault under `id`, and of the warnings the first fifty; whether there was a fault.
 bool report(Log& log, const std::vector<config::ConfigProblem>& problems, std::string_view id);
 
 }  // namespace postern::app

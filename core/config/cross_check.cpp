@@ -17,6 +17,15 @@ static bool holds(const std::vector<std::string>& names, std::string_view name) 
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// The second of two blocks of one name would be hidden by the first.
+void Loader::check_names() {
+    std::set<std::pair<std::string_view, std::string_view>> seen;
+    for (const auto& node : top_.children)
+        for (const auto* kind : {"certificate", "roots", "receive_connector", "send_connector"})
+            if (node.key == kind && !node.value.empty() && !seen.emplace(node.key, node.value).second)
+                problem(node, "a second " + node.key + " called " + node.value);
+}
+
 void Loader::check_references() {
     const auto certificates = names_of(settings_.certificates);
     auto roots = names_of(settings_.roots);
@@ -37,6 +46,9 @@ void Loader::check_references() {
             if (!via.empty() && !holds(connectors, via))
                 problem(*node.find("via"),
                         "no send_connector is called " + std::string(via) + nearest(via, connectors));
+            for (const auto& connector : settings_.send_connectors)
+                if (!via.empty() && connector.name == via && !connector.smart_host)
+                    problem(*node.find("via"), "send_connector " + connector.name + " has no smart_host");
             const auto domain = settings_.partners.find(node.value);
             if (domain != settings_.partners.end() && !settings_.send_list.has(domain->first) &&
                 !settings_.receive_list.has(domain->first))
@@ -87,13 +99,14 @@ void Loader::check_listed() {
     if (settings_.receive_list.empty()) return;
     for (const auto& connector : settings_.receive_connectors)
         if (!connector.domain_secure_enabled || !connector.auth_tls)
-            problems_.push_back({connector.file, connector.line, "receive_connector",
+            problems_.push_back({connector.place.file, connector.place.line, "receive_connector",
                                  connector.name + " lacks domain_secure_enabled or auth_mechanism tls: listed domains "
                                                   "are deferred there (connector-not-secured)",
                                  true});
 }
 
 void Loader::cross_check() {
+    check_names();
     check_references();
     check_listed();
 }

@@ -58,6 +58,11 @@ void Loader::readable(const SettingsNode& node, const std::string& file) {
         problem(node, "the file " + file + " cannot be read: " + std::strerror(errno));
 }
 
+void Loader::trust_file(const SettingsNode& node, const std::string& file, std::vector<std::string>& into) {
+    if (settings_.trust_files.emplace(file, Place{node.file, node.line}).second) readable(node, file);
+    into.push_back(file);
+}
+
 void Loader::text(const SettingsNode& block, std::string_view key, std::string& into) {
     if (const auto* node = block.find(key)) into = node->value;
 }
@@ -118,6 +123,7 @@ void Loader::walk(const SettingsNode& top) {
         if (node.key == "scripts") {
             check_keys(node, "scripts");
             text(node, "folder", settings_.scripts_folder);
+            settings_.scripts_place = {node.file, node.line};
         }
         if (node.key == "resolver") {
             check_keys(node, "resolver");
@@ -131,10 +137,7 @@ void Loader::walk(const SettingsNode& top) {
                 }
         }
         if (node.key == "intermediates")
-            for (const auto& one : node.children) {
-                readable(one, one.key);
-                settings_.intermediate_files.push_back(one.key);
-            }
+            for (const auto& one : node.children) trust_file(one, one.key, settings_.intermediate_files);
         if (node.key == "tls_send_domain_secure_list") secure_list(node, settings_.send_list);
         if (node.key == "tls_receive_domain_secure_list") secure_list(node, settings_.receive_list);
         if (node.key == "certificate") certificate(node);
@@ -157,7 +160,8 @@ void Loader::secure_list(const SettingsNode& node, policy::SecureList& list) {
 void Loader::certificate(const SettingsNode& node) {
     check_keys(node, "certificate");
     if (node.value.empty()) problem(node, "needs a name: certificate NAME {");
-    Certificate certificate{node.value, std::string(node.text("chain")), std::string(node.text("key"))};
+    Certificate certificate{
+        node.value, std::string(node.text("chain")), std::string(node.text("key")), {node.file, node.line}};
     if (certificate.chain_file.empty() || certificate.key_file.empty()) problem(node, "needs chain and key");
     readable(node, certificate.chain_file);
     readable(node, certificate.key_file);
@@ -169,10 +173,7 @@ void Loader::roots(const SettingsNode& node) {
     Roots roots{node.value, {}};
     if (node.value.empty() || node.value == "system") problem(node, "needs a name of its own (system is built in)");
     for (const auto& one : node.children)
-        if (one.key == "file") {
-            readable(one, one.value);
-            roots.files.push_back(one.value);
-        }
+        if (one.key == "file") trust_file(one, one.value, roots.files);
     if (roots.files.empty()) problem(node, "names no file");
     settings_.roots.push_back(std::move(roots));
 }

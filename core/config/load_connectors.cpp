@@ -7,8 +7,7 @@ void Loader::receive_connector(const SettingsNode& node) {
     check_keys(node, "receive_connector");
     ReceiveConnector connector;
     connector.name = node.value;
-    connector.file = node.file;
-    connector.line = node.line;
+    connector.place = {node.file, node.line};
     if (node.value.empty()) problem(node, "needs a name: receive_connector NAME {");
     if (const auto* bindings = node.find("bindings"))
         for (const auto& one : bindings->children) {
@@ -42,9 +41,11 @@ void Loader::receive_connector(const SettingsNode& node) {
     connector.own_senders = static_cast<OwnSenders>(chosen);
     take(node, "message_size", connector.limits.message_size, parse_size, "a size such as 36M");
     take(node, "recipients", connector.limits.recipients, parse_number, "a number");
+    if (connector.limits.recipients < 100)
+        problem(*node.find("recipients"), "is below 100, which every sender may count on (RFC 5321 4.5.3.1.8)");
     take(node, "errors", connector.limits.errors, parse_number, "a number");
-    take(node, "connections", connector.connections, parse_number, "a number");
-    take(node, "connections_per_source", connector.connections_per_source, parse_number, "a number");
+    take(node, "connections", connector.connections, parse_count, "a number above 0");
+    take(node, "connections_per_source", connector.connections_per_source, parse_count, "a number above 0");
     take(node, "inactivity", connector.inactivity, parse_duration, "a duration such as 5min");
     take(node, "connection_time", connector.connection_time, parse_duration, "a duration such as 30min");
     settings_.receive_connectors.push_back(std::move(connector));
@@ -54,8 +55,6 @@ void Loader::send_connector(const SettingsNode& node) {
     check_keys(node, "send_connector");
     SendConnector connector;
     connector.name = node.value;
-    connector.file = node.file;
-    connector.line = node.line;
     if (node.value.empty()) problem(node, "needs a name: send_connector NAME {");
     if (const auto* spaces = node.find("address_spaces"))
         for (const auto& one : spaces->children) {
@@ -71,7 +70,7 @@ void Loader::send_connector(const SettingsNode& node) {
     std::size_t chosen = 0;
     choice(node, "routing", {"dns"}, chosen);
     if (const auto* host = node.find("smart_host")) connector.smart_host = host->value;
-    take(node, "port", connector.port, parse_number, "a port number");
+    take(node, "port", connector.port, parse_port, "a port number, 1 to 65535");
     chosen = 0;
     choice(node, "protocol", {"smtp", "lmtp"}, chosen);
     connector.lmtp = chosen == 1;
@@ -80,12 +79,19 @@ void Loader::send_connector(const SettingsNode& node) {
     take(node, "domain_secure_enabled", connector.domain_secure_enabled, parse_yes_no, "yes or no");
     take(node, "internal", connector.internal, parse_yes_no, "yes or no");
     if (const auto* name = node.find("tls_domain")) connector.tls_domain = entry(*name, name->value);
-    if (const auto* source = node.find("source_address")) connector.source_address = source->value;
+    if (const auto* source = node.find("source_address")) {
+        const auto address = parse_range(source->value);
+        if (!address || source->value.find('/') != std::string::npos) problem(*source, "is no address");
+        connector.source_address = source->value;
+    }
+    for (const auto* key : {"protocol", "tls_domain"})
+        if (const auto* needs = node.find(key); needs && needs->value != "smtp" && !connector.smart_host)
+            problem(*needs, "needs smart_host");
     ranges(node, "allow_destinations", connector.allow_destinations);
     chosen = 0;
     choice(node, "protocol_logging_level", {"none", "verbose", "decisions"}, chosen);
     connector.protocol_logging = static_cast<ProtocolLogging>(chosen);
-    take(node, "concurrency", connector.concurrency, parse_number, "a number");
+    take(node, "concurrency", connector.concurrency, parse_count, "a number above 0");
     if (const auto* retry = node.find("retry")) {
         check_keys(*retry, "retry");
         take(*retry, "quick", connector.retry.quick, parse_duration, "a duration such as 60s");

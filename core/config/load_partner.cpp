@@ -15,10 +15,7 @@ void Loader::partner(const SettingsNode& node) {
     PartnerTrust trust;
     trust.roots = node.list("roots");
     if (const auto* files = node.find("intermediates"))
-        for (const auto& one : files->children) {
-            readable(one, one.key);
-            trust.intermediate_files.push_back(one.key);
-        }
+        for (const auto& one : files->children) trust_file(one, one.key, trust.intermediate_files);
     settings_.partners.insert_or_assign(domain, std::move(partner));
     settings_.partner_trust.insert_or_assign(domain, std::move(trust));
 }

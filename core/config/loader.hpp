@@ -27,6 +27,7 @@ private:
     void choice(const SettingsNode& block, std::string_view key, std::initializer_list<std::string_view> values,
                 std::size_t& into);
     void readable(const SettingsNode& node, const std::string& file);
+    void trust_file(const SettingsNode& node, const std::string& file, std::vector<std::string>& into);
     void ranges(const SettingsNode& block, std::string_view key, std::vector<Range>& into);
     std::string entry(const SettingsNode& node, std::string_view text);
 
@@ -41,6 +42,7 @@ private:
     void send_connector(const SettingsNode& node);
     void accepted_domain(const SettingsNode& node);
     void recipients(const SettingsNode& node, AcceptedDomain& domain);
+    void check_names();
     void check_references();
     void check_listed();
 

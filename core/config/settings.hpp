@@ -32,8 +32,15 @@ struct Range {
     bool contains(std::string_view address_literal) const;
 };
 
+// Where something stands, for problems that are found after the file was read.
+struct Place {
+    std::string file;
+    std::uint32_t line = 0;
+};
+
 struct Certificate {
     std::string name, chain_file, key_file;
+    Place place;
 };
 struct Roots {
     std::string name;
@@ -74,8 +81,7 @@ struct ReceiveConnector {
     std::size_t connections = 5000, connections_per_source = 20;
     std::chrono::seconds inactivity{300}, connection_time{1800};
     std::chrono::seconds tarpit{5};
-    std::string file;
-    std::uint32_t line = 0;  // where it stands, for problems found later
+    Place place;
 };
 
 struct Retry {
@@ -104,8 +110,6 @@ struct SendConnector {
     ProtocolLogging protocol_logging = ProtocolLogging::none;
     Retry retry;
     std::size_t concurrency = 10;  // connections a destination
-    std::string file;
-    std::uint32_t line = 0;
 };
 
 enum class RecipientsFrom : std::uint8_t { file, any };
@@ -139,11 +143,13 @@ struct Settings {
     std::string plugin_folder = "/usr/lib/postern/plugins";
     std::vector<PluginEntry> plugins;
     std::string scripts_folder;
+    Place scripts_place;
     Resolver resolver;
     policy::SecureList send_list, receive_list;
     std::vector<Certificate> certificates;
     std::vector<Roots> roots;
     std::vector<std::string> intermediate_files;
+    std::map<std::string, Place> trust_files;  // of roots and intermediates, everybody's and partners'
     std::map<std::string, policy::Partner, std::less<>> partners;    // by entry
     std::map<std::string, PartnerTrust, std::less<>> partner_trust;  // by entry
     std::vector<TrustedServer> trusted_servers;

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/property_tree/info_parser.hpp>
 #include <config/tree.hpp>
@@ -135,6 +137,10 @@ private:
             return true;
         }
         const auto other = fs::path(file_).parent_path() / words[1].text;
+        if (::access(other.c_str(), R_OK) != 0) {
+            report("#include", other.string() + " cannot be read: " + std::strerror(errno));
+            return true;
+        }
         Reader(other.string(), problems_, depth_ + 1).read(*path_.back());
         return true;
     }

@@ -12,6 +12,13 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
     return value;
 }
 
+static std::optional<std::uint64_t> within(std::string_view text, std::uint64_t most) {
+    const auto value = parse_number(text);
+    return value && *value > 0 && *value <= most ? value : std::nullopt;
+}
+std::optional<std::uint64_t> parse_port(std::string_view text) { return within(text, 65535); }
+std::optional<std::uint64_t> parse_count(std::string_view text) { return within(text, 1'000'000); }
+
 static std::optional<std::uint64_t> scaled(std::string_view text,
                                            std::initializer_list<std::pair<std::string_view, std::uint64_t>> units) {
     const auto digits = text.substr(0, text.find_first_not_of("0123456789"));

@@ -111,9 +111,8 @@ void Inbound::take_up_generation() {
 
 // Between two transactions, while the peer is silent. Of a connector that is gone the session learns at its next MAIL.
 void Inbound::newer_generation() {
-    if (waiting_ && !machine_->in_transaction() &&
-        worker_.generation->settings->receive_connector(facts_.connector->name))
-        take_up_generation();
+    if (facts_.generation == worker_.generation || !waiting_ || machine_->in_transaction()) return;
+    if (worker_.generation->settings->receive_connector(facts_.connector->name)) take_up_generation();
 }
 
 awaitable<bool> Inbound::flush() {
@@ -146,6 +145,7 @@ awaitable<void> Inbound::read() {
     }
     std::string octets;
     waiting_ = true;
+    newer_generation();
     const auto came = co_await stream_->read(octets, read_deadline());
     waiting_ = false;
     switch (came) {
