@@ -3,6 +3,7 @@
 #include <app/generations.hpp>
 #include <app/log_sink.hpp>
 #include <cli/plugin_commands.hpp>
+#include <cli/plugin_files.hpp>
 #include <cli/terminal.hpp>
 
 using namespace postern;
@@ -16,6 +17,8 @@ constexpr const char* usage =
     "      every fault of a configuration; exit 78 with one\n"
     "  status [--json]\n"
     "      generation, counters, alarms; exit 1 with an alarm\n"
+    "  plugin list [--json] | plugin order | plugin check FILE...\n"
+    "      what is loaded, who is asked first, and whether a file would be taken\n"
     "  queue release ID\n"
     "      a message that a policy holds is delivered\n"
     "  help\n"
@@ -55,6 +58,7 @@ int run(const std::optional<std::string>& file, const std::vector<std::string>& 
         print("postern: " + place.file + " has faults; see postern config check " + place.file + "\n", stderr);
         return exit_configuration;
     }
+    if (first == "plugin") return plugin_files(place, words);
     const bool release = first == "queue" && words.size() == 3 && words[1] == "release";
     if (first == "status" || release) return ask_daemon(place, words);
     return PluginCommands(place).run(words);

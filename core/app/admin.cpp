@@ -1,4 +1,5 @@
 #include <app/admin.hpp>
+#include <app/plugin_report.hpp>
 #include <app/status.hpp>
 #include <app/verbs.hpp>
 #include <net/await.hpp>
@@ -16,6 +17,8 @@ static net::awaitable<VerbResult> release(const AdminParts& parts, std::string i
 net::awaitable<VerbResult> answer(const AdminParts& parts, std::vector<std::string> words) {
     if (words.front() == "status")
         co_return status_text(*parts.current(), parts.services, parts.lifetimes.living(), words);
+    if (words.front() == "plugin")
+        co_return plugin_report(parts.services.plugins, parts.current()->settings->plugins, words);
     if (words.size() == 3 && words[0] == "queue" && words[1] == "release") co_return co_await release(parts, words[2]);
     const auto known = known_verbs(parts.services.plugins);
     if (const auto* verb = find_verb(known, words); verb && verb->spec.runs != VerbRuns::here) {

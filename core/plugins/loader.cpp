@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,7 +86,10 @@ Result<LoadedFile> load_file(const std::string& path, const std::string& expecte
     auto& library = immortal_handle();
     library.load("/proc/self/fd/" + std::to_string(file), error,
                  boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
-    if (error) return bad(path + " cannot be linked: " + error.message() + "; see ldd -r of it");
+    if (error) {
+        const char* said = ::dlerror();  // names the symbol; Boost.DLL says "bad file descriptor" for all
+        return bad(path + " cannot be linked: " + (said ? said : error.message()) + "; see ldd -r of it");
+    }
     if (!library.has(POSTERN_ENTRY_SYMBOL))
         return bad(path + " exports no " POSTERN_ENTRY_SYMBOL "; use POSTERN_ENTRY");
     try {

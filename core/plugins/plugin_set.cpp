@@ -273,16 +273,33 @@ std::vector<PluginSet::NamedVerbs> PluginSet::verbs() const {
     return all;
 }
 
-std::vector<PluginSet::Loaded> PluginSet::loaded() const {
+static PluginSet::Loaded report(const Instance& instance, std::string state) {
+    const auto& file = instance.file;
+    PluginSet::Loaded loaded{file.name,        file.version,
+                             file.path,        std::to_string(file.sdk_major) + "." + std::to_string(file.sdk_minor),
+                             std::move(state), {}};
+    for (const auto& provided : instance.provided) loaded.roles.push_back(provided.role);
+    return loaded;
+}
+
+std::vector<PluginSet::Loaded> PluginSet::loaded(bool with_retired) const {
     std::vector<Loaded> all;
     std::shared_lock lock(state_->mutex);
-    for (const auto& one : state_->instances) {
-        if (one->newer) continue;
-        Loaded loaded{one->file.name, one->file.version, one->file.path, {}};
-        for (const auto& provided : one->provided) loaded.roles.push_back(provided.role);
-        all.push_back(std::move(loaded));
-    }
+    for (const auto& one : state_->instances)
+        if (!one->newer) all.push_back(report(*one, one->started ? "in use" : "failed at its start"));
+    if (!with_retired) return all;
+    for (const auto& one : state_->retired)
+        if (!one->ended) all.push_back(report(*one, "retired, answers what began with it"));
     return all;
+}
+
+std::vector<KeySpec> PluginSet::keys(const std::string& name) const {
+    const auto* instance = state_->find(name);
+    try {
+        return instance ? instance->file.plugin->keys() : std::vector<KeySpec>();
+    } catch (...) {
+        return {};
+    }
 }
 
 }  // namespace postern::plugins

@@ -90,10 +90,13 @@ public:
     };
     std::vector<NamedVerbs> verbs() const;
     struct Loaded {
-        std::string name, version, file;
+        std::string name, version, file, sdk;
+        std::string state;  // "in use", or how much of an older one is left
         std::vector<std::string> roles;
     };
-    std::vector<Loaded> loaded() const;
+    // Those in use; `with_retired`: behind them the older ones that generations still name.
+    std::vector<Loaded> loaded(bool with_retired = false) const;
+    std::vector<KeySpec> keys(const std::string& name) const;
 
 private:
     struct State;

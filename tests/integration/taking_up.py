@@ -125,11 +125,30 @@ def broken(world):
     check('an alarm says so', f'{status.returncode} {status.stdout}', '1 ', 'plugin-overwritten logging')
 
 
+def shown(world):
+    """What an administrator asks of plugins, with a daemon and without."""
+    listed = world.contoso.postern('plugin', 'list', '--json')
+    check('plugin list', f'{listed.returncode} {listed.stdout}', '0 ', '"name":"tls-mutual"', '"state":"in use"')
+    world.contoso.configure(world.settings('mail proceed'))
+    world.install('witness', 'witness')
+    world.install('logging')
+    world.contoso.reload()
+    order = world.contoso.postern('plugin', 'order')
+    check('plugin order', f'{order.returncode} {order.stdout}', '0 ', 'chain-judge: tls-mutual', '  mail: witness\n',
+          'logging (protocol-observer)')
+    good = world.contoso.postern('plugin', 'check', f'{world.plugins}/witness.so')
+    check('plugin check', f'{good.returncode} {good.stdout}', '0 ', 'good, witness 1.0', 'postern.decider', 'key rules, list')
+    for name, wanted in (('unresolved', 'undefined symbol'), ('other-abi', 'is built for the ABI'),
+                         ('unique-symbol', 'unique'), ('no-entry', 'POSTERN_ENTRY')):
+        bad = world.contoso.postern('plugin', 'check', f'{world.build}/zoo/{name}.so')
+        check(f'plugin check {name}', f'{bad.returncode} {bad.stdout}', '1 ', wanted)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='postern-') as folder:
         world = Installed(sys.argv[1], folder)
         world.contoso.start()
-        for step in (newly_named, replaced, many_times, broken):
+        for step in (newly_named, replaced, many_times, broken, shown):
             step(world)
         world.contoso.stop()
 
