@@ -76,6 +76,7 @@ function(postern_plugin name)
   target_include_directories(plugin_${name}_logic PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/..)
   target_link_libraries(plugin_${name}_logic PUBLIC postern_sdk ${ARG_LIBRARIES} Threads::Threads)
   add_library(plugin_${name} MODULE plugin.cpp)
+  set_property(GLOBAL APPEND PROPERTY POSTERN_PLUGINS plugin_${name})
   target_compile_options(plugin_${name} PRIVATE -fvisibility=hidden $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   target_link_libraries(plugin_${name} PRIVATE plugin_${name}_logic)
   target_link_options(plugin_${name} PRIVATE -Wl,--exclude-libs,ALL

@@ -56,12 +56,16 @@ void Loader::check_references() {
         }
         if (node.key == "accepted_domain") {
             const auto way = node.text("deliver");
-            if (!way.empty() && way != "maildir" && !holds(connectors, way)) {
-                auto known = connectors;
-                known.emplace_back("maildir");
-                problem(*node.find("deliver"),
-                        std::string(way) + " is neither maildir nor a send_connector" + nearest(way, known));
-            }
+            // A delivery agent is provided by the plugin deliver-NAME; without it mail waits, with an alarm.
+            auto known = connectors;
+            known.emplace_back("maildir");
+            for (const auto& plugin : settings_.plugins)
+                if (plugin.name.starts_with("deliver-")) known.push_back(plugin.name.substr(8));
+            if (!way.empty() && !holds(known, way))
+                problem(*node.find("deliver"), std::string(way) +
+                                                   " is neither maildir, nor the NAME of a plugin deliver-NAME, nor a "
+                                                   "send_connector" +
+                                                   nearest(way, known));
         }
     }
 }

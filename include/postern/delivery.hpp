@@ -30,7 +30,7 @@ struct DeliveryResult {
 
 class Delivery {
 public:
-    static constexpr std::string_view id = "postern.delivery.0";
+    static constexpr std::string_view id = "postern.delivery.1";
     virtual ~Delivery() = default;
     // The host has put Return-Path and Received in front already.
     virtual Pending<DeliveryResult> deliver(DeliveryRequest) = 0;

@@ -35,7 +35,7 @@ struct FetchAnswer {
 
 class Fetcher {
 public:
-    static constexpr std::string_view id = "postern.fetcher.0";  // registered by name: "http", "https", "ldap", "ldaps"
+    static constexpr std::string_view id = "postern.fetcher.1";  // registered by name: "http", "https", "ldap", "ldaps"
     virtual ~Fetcher() = default;
     // Failure tokens: "crl-unreachable" for all that time may mend; the text says which hop and what came back.
     virtual Pending<FetchAnswer> fetch(FetchRequest) = 0;
@@ -51,7 +51,7 @@ struct ProxyChoice {
 
 class ProxyResolver {
 public:
-    static constexpr std::string_view id = "postern.proxy-resolver.0";
+    static constexpr std::string_view id = "postern.proxy-resolver.1";
     virtual ~ProxyResolver() = default;
     // Inline. `ignore_bypass`: the bypass list does not apply to URLs out of certificates.
     virtual ProxyChoice choose(std::string_view url, bool ignore_bypass) = 0;

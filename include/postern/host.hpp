@@ -89,7 +89,7 @@ struct VerbResult {
 };
 class AdminVerbs {
 public:
-    static constexpr std::string_view id = "postern.admin-verbs.0";  // several, by name
+    static constexpr std::string_view id = "postern.admin-verbs.1";  // several, by name
     virtual ~AdminVerbs() = default;
     virtual std::vector<VerbSpec> verbs() const = 0;
     // words: the verb and its arguments, split. May block: runs on the lane in the daemon, on main in the CLI.

@@ -88,7 +88,7 @@ public:
 
 class TlsEngine {
 public:
-    static constexpr std::string_view id = "postern.tls-engine.0";
+    static constexpr std::string_view id = "postern.tls-engine.1";
     virtual ~TlsEngine() = default;
     // Reads files; called off the workers. The failure names file, fault and remedy.
     virtual Outcome<Ref<TlsIdentity>> load(const TlsIdentityFiles&) = 0;

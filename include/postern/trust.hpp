@@ -31,7 +31,7 @@ struct NameEvidence {
 
 class NameMatcher {
 public:
-    static constexpr std::string_view id = "postern.name-matcher.0";
+    static constexpr std::string_view id = "postern.name-matcher.1";
     virtual ~NameMatcher() = default;
     // `domain` is canonical (lower-case A-labels, no trailing dot).
     virtual NameEvidence speaks_for(const CertificateFacts& leaf, std::string_view domain, const NameRule& rule) = 0;
@@ -107,7 +107,7 @@ struct Judgement {
 
 class ChainJudge {
 public:
-    static constexpr std::string_view id = "postern.chain-judge.0";
+    static constexpr std::string_view id = "postern.chain-judge.1";
     virtual ~ChainJudge() = default;
     // Reads files, off the workers. On failure nothing is kept; the text names each bad file.
     virtual Outcome<Ref<TrustScopes>> load_scopes(const std::vector<TrustScopeFiles>&) = 0;
@@ -138,7 +138,7 @@ struct CertificateRevocation {
 
 class RevocationChecker {
 public:
-    static constexpr std::string_view id = "postern.revocation-checker.0";
+    static constexpr std::string_view id = "postern.revocation-checker.1";
     virtual ~RevocationChecker() = default;
     // One answer a certificate of the path but the anchor, in the path's order.
     virtual Pending<std::vector<CertificateRevocation>> check(RevocationRequest) = 0;

@@ -131,7 +131,7 @@ def domains():
     yield Fault('a file of recipients that is not there', instead('recipients any', 'recipients {\n    file /nowhere/all\n  }'),
                 '/nowhere/all', 'file: the file /nowhere/all cannot be read')
     yield Fault('a way of delivery that nobody defined', instead('deliver maildir', 'deliver Hub'), 'deliver Hub',
-                'deliver: Hub is neither maildir nor a send_connector')
+                'deliver: Hub is neither maildir, nor the NAME of a plugin deliver-NAME, nor a send_connector')
 
 
 def connectors(busy):

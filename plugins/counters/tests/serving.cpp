@@ -1,7 +1,7 @@
 // Real requests over real sockets against the server and the endpoint above it.
 #include <catch2/catch.hpp>
 #include <counters/endpoint.hpp>
-#include <support/fake_host.hpp>
+#include <postern/testing/fake_host.hpp>
 #include <support/loopback.hpp>
 
 using namespace postern;

@@ -3,9 +3,9 @@
 #include <crl/checker.hpp>
 #include <crl/files.hpp>
 #include <crl/verbs.hpp>
+#include <postern/testing/fake_host.hpp>
 #include <proxy-winhttp/fetcher.hpp>
 #include <proxy-winhttp/proxy_file.hpp>
-#include <support/fake_host.hpp>
 #include <support/lists.hpp>
 #include <support/loopback.hpp>
 

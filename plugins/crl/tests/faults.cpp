@@ -4,8 +4,8 @@
 #include <crl/checker.hpp>
 #include <crl/verbs.hpp>
 #include <future>
+#include <postern/testing/fake_host.hpp>
 #include <stdexcept>
-#include <support/fake_host.hpp>
 #include <support/lists.hpp>
 
 using namespace postern;

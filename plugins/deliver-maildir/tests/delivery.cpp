@@ -11,7 +11,7 @@
 #include <cstring>
 #include <deliver-maildir/maildir.hpp>
 #include <fstream>
-#include <support/fake_host.hpp>
+#include <postern/testing/fake_host.hpp>
 
 using namespace postern;
 using namespace postern::maildir;

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deliver-maildir/maildir.hpp>
-#include <support/fake_host.hpp>
+#include <postern/testing/fake_host.hpp>
 
 namespace {
 

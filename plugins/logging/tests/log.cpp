@@ -7,7 +7,7 @@
 #include <logging/line.hpp>
 #include <logging/show.hpp>
 #include <logging/writer.hpp>
-#include <support/fake_host.hpp>
+#include <postern/testing/fake_host.hpp>
 
 using namespace postern;
 using namespace postern::logging;

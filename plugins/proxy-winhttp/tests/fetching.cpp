@@ -1,8 +1,8 @@
 // Fetches over loopback: a hand-written origin, real nginx, real tinyproxy.
 #include <catch2/catch.hpp>
+#include <postern/testing/fake_host.hpp>
 #include <proxy-winhttp/fetcher.hpp>
 #include <proxy-winhttp/proxy_file.hpp>
-#include <support/fake_host.hpp>
 #include <support/loopback.hpp>
 
 using namespace postern;

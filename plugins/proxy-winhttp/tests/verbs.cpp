@@ -1,8 +1,8 @@
 // The `proxy` verbs and the file that they write.
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <postern/testing/fake_host.hpp>
 #include <proxy-winhttp/verbs.hpp>
-#include <support/fake_host.hpp>
 #include <support/loopback.hpp>
 
 using namespace postern;

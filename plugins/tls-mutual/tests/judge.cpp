@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <postern/testing/fake_host.hpp>
 #include <support/authority.hpp>
-#include <support/fake_host.hpp>
 #include <tls-mutual/judge.hpp>
 #include <tls-mutual/trust_scopes.hpp>
 

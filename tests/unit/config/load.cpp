@@ -82,7 +82,8 @@ TEST_CASE("every mistake is reported at once, with its line and a suggestion", "
           "postern.conf:16: domain_secure_enabled: \"maybe\" is not yes or no",
           "postern.conf:18: certificate: needs chain and key", "the file /nowhere/edge.pem cannot be read",
           "needs recipients",
-          "postern.conf:22: deliver: maildr is neither maildir nor a send_connector (did you mean maildir?)"}) {
+          "postern.conf:22: deliver: maildr is neither maildir, nor the NAME of a plugin deliver-NAME, nor a "
+          "send_connector (did you mean maildir?)"}) {
         INFO(all);
         CHECK(has(all, line));
     }

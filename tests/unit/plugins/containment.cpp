@@ -3,7 +3,7 @@
 #include <fstream>
 #include <plugins/plugin_set.hpp>
 #include <policy/events.hpp>
-#include <support/fake_host.hpp>
+#include <postern/testing/fake_host.hpp>
 
 using namespace postern;
 using namespace postern::plugins;

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <plugins/loader.hpp>
-#include <support/fake_host.hpp>
+#include <postern/testing/fake_host.hpp>
 
 using namespace postern;
 using namespace postern::plugins;

@@ -1,5 +1,5 @@
-// A Host for plugin tests: records logs and alarms, lets the test set the clock and run timers by hand, offloads to one
-// thread of its own, and offers the roles that the test registers.
+// For plugin tests, yours and ours: a Host that records logs and alarms, lets the test set the clock and run timers by
+// hand, offloads to one thread of its own, and offers the roles that the test registers.
 #pragma once
 
 #include <condition_variable>
