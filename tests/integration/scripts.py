@@ -51,6 +51,31 @@ def tightened(world):
     world.asked('everyone else', '250 2.1.0', sender=OTHER, leaf=None)
 
 
+def examples(world):
+    """The other partner scripts that are shipped, each as the script of the partner that is listed here."""
+    def use(name):
+        with open(f'{SHIPPED}/examples/{name}.lua', encoding='utf-8') as file:
+            world.script('partners/woodgrovebank.com.lua', file.read())
+        return Sender(world.contoso, leaf=world.woodgrove_leaf, source=next(world.sources))
+
+    with use('fabrikam.com') as session:
+        session.to_mail(LISTED)
+        check('fabrikam: not for bob', session.answer('RCPT TO:<bob@contoso.com>'), '550 5.7.1', 'invoices@contoso.com alone')
+        session.rset()
+        session.sendmail(LISTED, 'invoices@contoso.com',
+                         message(LISTED, 'invoices@contoso.com', 'batch', 'Auto-Submitted: auto-generated\r\n'))
+    got = world.contoso.arrived('invoices@contoso.com', 'batch')
+    check('fabrikam: its batch is marked', got, 'X-Partner-Batch: woodgrovebank.com')
+    since = world.contoso.process.mark()
+    with use('litwareinc.com') as session:
+        session.sendmail(LISTED, 'bob@contoso.com', message(LISTED, 'bob@contoso.com', 'small'))
+        large = '\r\n'.join(['x' * 70] * 150000)
+        session.sendmail(LISTED, 'bob@contoso.com', message(LISTED, 'bob@contoso.com', 'large', body=large))
+    world.contoso.arrived('bob@contoso.com', 'small')
+    check('litware: evidence', world.contoso.process.wait_for('litware-merger', since), 'mail1.woodgrovebank.com')
+    check('litware: a large one waits', world.contoso.process.wait_for('held:', since), 'more than 10 MiB')
+
+
 def outbound(world):
     """The requirement holds towards the partner too: its server shows a certificate of another issuer."""
     hub = world.contoso_ca.leaf('hub', ['hub.contoso.com'])
@@ -121,7 +146,7 @@ def main():
         world = Scripted(sys.argv[1], folder)
         world.contoso.start()
         try:
-            for scenario in (tightened, outbound, failing, broken_edit, verdicts):
+            for scenario in (tightened, outbound, examples, failing, broken_edit, verdicts):
                 scenario(world)
         except BaseException:
             print('--- the daemon\n' + '\n'.join(world.contoso.process.lines[-60:]))
