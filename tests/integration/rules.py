@@ -31,6 +31,8 @@ BREAKS = [
     ('Boost in the SDK', 'third_party', 'include/postern/types.hpp', INCLUDE.format('boost/optional.hpp'), 'std only'),
     ('an SDK header that needs another first', 'headers', 'include/postern/units.hpp', 'inline Missing nothing;\n',
      'does not compile alone with clang++'),
+    ('something of a released SDK gone', 'sdk', 'tests/sdk-released/1.0/include/postern/decider.hpp',
+     'struct Released {};\n', 'lost what tests/sdk-released/1.0 has: struct Released {}'),
     ('a file of 501 lines', 'size', 'core/base/log.cpp', '//\n' * 500, 'core/base/log.cpp has'),
     ('a file that is not formatted', 'format', 'core/base/log.cpp', 'int   x ;\n', 'run clang-format'),
 ]
