@@ -1,3 +1,6 @@
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <app/admin.hpp>
 #include <app/announcements.hpp>
 #include <app/control.hpp>
@@ -72,7 +75,7 @@ private:
     std::atomic<bool> draining_{false};
     asio::steady_timer minute_{loop_};
     std::uint64_t ticks_ = 0;
-    Lifetimes lifetimes_{pool_, [this] { asio::post(loop_, [this] { reload_->one_ended(); }); }};
+    Lifetimes lifetimes_{reload_pool_, [this] { asio::post(loop_, [this] { reload_->one_ended(); }); }};
     std::unique_ptr<Reload> reload_;
 };
 
@@ -152,6 +155,8 @@ void Daemon::make_parts() {
     admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_});
     control_ = std::make_unique<Control>(
         loop_, [this](std::vector<std::string> words) { return answer(*admin_, std::move(words)); });
+    // A reload may take its time; a session may not wait for a core.
+    asio::post(reload_pool_, [] { (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10); });
     Reload::Parts reloading{loop_, reload_pool_, log_, lifetimes_, {}, {}, {}, {}, {}};
     reloading.build = [this](std::uint64_t number) { return build(options_.config_file, number, *plugins_); };
     reloading.prepare = [this](auto generation) { return prepare(std::move(generation)); };

@@ -149,8 +149,9 @@ void raise_standing_alarms(const net::Generation& generation, const plugins::Plu
           "mail of listed domains is deferred: load the plugin name-matching");
     bool needs_crl = false;
     for (const auto* list : {&settings.receive_list, &settings.send_list})
-        for (const auto& entry : list->entries())
-            needs_crl |= settings.partner(entry).revocation != RevocationMode::off;
+        needs_crl = needs_crl || std::ranges::any_of(list->entries(), [&](const std::string& entry) {
+                        return settings.partner(entry).revocation != RevocationMode::off;
+                    });
     stand(needs_crl && !plugins.revocation(), "role-missing", "crl",
           "mail of listed domains is deferred: load the plugin crl, or set revocation off for them");
     for (const auto* name : {"logging", "counters"}) {

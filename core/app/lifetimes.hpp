@@ -13,7 +13,7 @@ public:
     // More of them would be memory that grows by each SIGHUP.
     static constexpr std::size_t most = 8;
 
-    // `ended` is called on the pool when one was freed.
+    // `ended` is called on `pool` when one was freed there.
     Lifetimes(net::asio::thread_pool& pool, std::function<void()> ended);
 
     // The same generation, counted from here to its freeing. `generation` must be the only reference.

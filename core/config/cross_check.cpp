@@ -20,7 +20,7 @@ static bool holds(const std::vector<std::string>& names, std::string_view name) 
 // The second of two blocks of one name would be hidden by the first.
 void Loader::check_names() {
     std::set<std::pair<std::string_view, std::string_view>> seen;
-    for (const auto& node : top_.children)
+    for (const auto& node : top_->children)
         for (const auto* kind : {"certificate", "roots", "receive_connector", "send_connector"})
             if (node.key == kind && !node.value.empty() && !seen.emplace(node.key, node.value).second)
                 problem(node, "a second " + node.key + " called " + node.value);
@@ -31,7 +31,7 @@ void Loader::check_references() {
     auto roots = names_of(settings_.roots);
     const auto connectors = names_of(settings_.send_connectors);
     roots.emplace_back("system");
-    for (const auto& node : top_.children) {
+    for (const auto& node : top_->children) {
         if (node.key == "receive_connector" || node.key == "send_connector") {
             const auto name = node.text("certificate");
             if (!name.empty() && !holds(certificates, name))
@@ -73,7 +73,7 @@ void Loader::check_references() {
 void Loader::check_listed() {
     const auto* suffixes = psl_builtin();
     for (const auto* list_name : {"tls_send_domain_secure_list", "tls_receive_domain_secure_list"}) {
-        const auto* list = top_.find(list_name);
+        const auto* list = top_->find(list_name);
         if (!list) continue;
         const bool send = list->key == "tls_send_domain_secure_list";
         const auto& entries = send ? settings_.send_list : settings_.receive_list;

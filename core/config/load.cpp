@@ -102,7 +102,7 @@ std::string Loader::entry(const SettingsNode& node, std::string_view text) {
 }
 
 void Loader::walk(const SettingsNode& top) {
-    top_ = top;
+    top_ = &top;
     check_keys(top, "");
     text(top, "fqdn", settings_.fqdn);
     text(top, "spool", settings_.spool);

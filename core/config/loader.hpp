@@ -48,7 +48,7 @@ private:
 
     Settings& settings_;
     std::vector<ConfigProblem>& problems_;
-    SettingsNode top_;
+    const SettingsNode* top_ = nullptr;
 };
 
 template <class T, class Parse>

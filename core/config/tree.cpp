@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 
 namespace postern::config {
@@ -71,22 +72,67 @@ private:
         const auto text = whole.str();
         if (text.size() > largest_file) return report("", "is larger than 16 MB");
         path_ = {&top};
-        std::istringstream lines(text);
-        for (std::string line; std::getline(lines, line);) {
+        for (std::size_t begin = 0; begin < text.size();) {
+            const auto end = std::min(text.find('\n', begin), text.size());
+            const auto line = std::string_view(text).substr(begin, end - begin);
             ++line_;
+            piece_of(line, begin, text, top);
             if (!take(line)) return;
+            begin = end + 1;
         }
         if (path_.size() > 1)
             report(path_.back()->key,
                    "the block that begins at line " + std::to_string(path_.back()->line) + " is not closed");
-        else if (!included_) compare(text, top);
+        else compare(text, top);
+    }
+
+    // A piece is a key of the top with its block. PropertyTree is slow on ten thousand partners, and where every line
+    // is plain there is but one way to read it: it is asked about the other pieces.
+    struct Piece {
+        std::size_t begin = 0, end = 0, first_child = 0;
+        std::uint32_t line = 0;
+        bool plain = true, included = false;
+    };
+
+    void piece_of(std::string_view line, std::size_t begin, const std::string& text, const SettingsNode& top) {
+        const auto first = line.find_first_not_of(" \t\r");
+        if (first == std::string_view::npos || line[first] == ';') return;
+        // A { on its own belongs to the key before it.
+        if (path_.size() == 1 && line[first] != '{') {
+            compare(text, top);
+            piece_ = {begin, begin, top.children.size(), line_};
+        }
+        piece_.end = begin + line.size();
+        piece_.plain = piece_.plain && plain(line.substr(first));
+    }
+
+    // At most two words and a { behind them, or a } alone; ASCII, and nothing that could mean something else.
+    static bool plain(std::string_view line) {
+        unsigned words = 0;
+        bool in_word = false, braced = false;
+        for (std::size_t i = 0; i < line.size(); ++i) {
+            const char c = line[i];
+            if (c == ' ' || c == '\t' || c == '\r') {
+                in_word = false;
+                continue;
+            }
+            if (c == ';') return !in_word;
+            if (c < '!' || c > '~' || c == '"' || c == '\\' || c == '#' || braced) return false;
+            const bool brace = c == '{' || c == '}';
+            if (brace && (in_word || (words == 0) != (c == '}'))) return false;
+            braced = brace;
+            words += !in_word;
+            if (words > 3 || (words == 3 && !brace)) return false;
+            in_word = true;
+        }
+        return true;
     }
 
     void report(const std::string& key, const std::string& problem) {
         problems_.push_back({file_, line_, key, problem, false});
     }
 
-    bool take(const std::string& line) {
+    bool take(std::string_view line) {
         bool open_quote = false;
         auto words = words_of(line, open_quote);
         if (open_quote) report(words.back().text, "the quote is not closed on this line");
@@ -127,7 +173,7 @@ private:
     }
 
     bool include(const std::vector<Word>& words) {
-        included_ = true;
+        piece_.included = true;
         if (words.size() != 2) {
             report("#include", "wants one quoted file name");
             return true;
@@ -147,23 +193,27 @@ private:
 
     // The location pass must have seen what PropertyTree sees; otherwise the file is not what it looks like.
     void compare(const std::string& text, const SettingsNode& top) {
+        if (piece_.plain || piece_.included) return;
         if (std::any_of(problems_.begin(), problems_.end(), [&](const auto& one) { return one.file == file_; })) return;
+        const auto line = std::exchange(line_, piece_.line);
         pt::ptree tree;
         try {
-            std::istringstream stream(text);
+            std::istringstream stream(text.substr(piece_.begin, piece_.end - piece_.begin) + "\n");
             pt::read_info(stream, tree);
+            if (!same(tree, std::span(top.children).subspan(piece_.first_child)))
+                report("", "the text is ambiguous: quote values that hold braces, quotes or #");
         } catch (const pt::info_parser_error& error) {
-            line_ = static_cast<std::uint32_t>(error.line());
-            return report("", error.message());
+            line_ += static_cast<std::uint32_t>(std::max(error.line(), 1ul)) - 1;
+            report("", error.message());
         }
-        if (!same(tree, top)) report("", "the text is ambiguous: quote values that hold braces, quotes or #");
+        line_ = line;
     }
 
-    static bool same(const pt::ptree& tree, const SettingsNode& node) {
-        if (tree.size() != node.children.size()) return false;
-        auto child = node.children.begin();
+    static bool same(const pt::ptree& tree, std::span<const SettingsNode> nodes) {
+        if (tree.size() != nodes.size()) return false;
+        auto child = nodes.begin();
         for (const auto& [key, subtree] : tree) {
-            if (key != child->key || subtree.data() != child->value || !same(subtree, *child)) return false;
+            if (key != child->key || subtree.data() != child->value || !same(subtree, child->children)) return false;
             ++child;
         }
         return true;
@@ -173,8 +223,8 @@ private:
     std::vector<ConfigProblem>& problems_;
     int depth_;
     std::uint32_t line_ = 0;
-    bool included_ = false;
     std::vector<SettingsNode*> path_;
+    Piece piece_;
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ public:
     std::string_view entry_for(std::string_view domain) const;
     bool has(std::string_view entry) const { return entries_.contains(entry); }
     bool empty() const { return entries_.empty(); }
-    std::vector<std::string> entries() const { return {entries_.begin(), entries_.end()}; }
+    const std::set<std::string, std::less<>>& entries() const { return entries_; }
 
 private:
     std::set<std::string, std::less<>> entries_;

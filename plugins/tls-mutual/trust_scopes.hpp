@@ -1,6 +1,6 @@
 // Named sets of anchors and local intermediates of one configuration generation. A root named in a partner's block
-// stands in that partner's scope alone and so never speaks for anybody else. The system's store is read once and
-// shared.
+// stands in that partner's scope alone and so never speaks for anybody else. Ten thousand partners name few files: each
+// is read once, and scopes of the same files share what was made of them.
 #pragma once
 
 #include <map>
@@ -30,7 +30,7 @@ public:
     const TrustScope* find(std::string_view name) const;
 
 private:
-    std::map<std::string, TrustScope, std::less<>> scopes_;
+    std::map<std::string, std::shared_ptr<const TrustScope>, std::less<>> scopes_;
 };
 
 inline constexpr auto debian_system_store = "/etc/ssl/certs/ca-certificates.crt";
