@@ -46,7 +46,7 @@ TEST_CASE("every text that is taken means to PropertyTree what it means to us", 
                             "\r",  "}",   "\v",      "{",  "#x", "\xc3\xa4", "k v\n", "n {\n  l\n}\n"};
     std::mt19937 random(7);
     unsigned taken = 0;
-    for (int round = 0; round < 20000; ++round) {
+    for (int round = 0; round < 5000; ++round) {
         std::string text;
         for (auto count = random() % 12; count > 0; --count) text += pieces[random() % std::size(pieces)];
         std::ofstream(file, std::ios::binary) << text;
@@ -57,6 +57,6 @@ TEST_CASE("every text that is taken means to PropertyTree what it means to us", 
         INFO(text);
         REQUIRE(agrees(text, top));
     }
-    CHECK(taken > 3000);
+    CHECK(taken > 700);
     std::filesystem::remove_all(folder);
 }
