@@ -41,7 +41,7 @@ void Instance::call_retire() {
 
 void Instance::retire() {
     *alive_ = false;
-    if (!std::exchange(started, false)) {
+    if (!started.exchange(false)) {
         retire_called_ = true;  // it never began anything
         return;
     }

@@ -65,12 +65,13 @@ public:
     LoadedFile file;
     Lane lane;
     SettingsNode block;
-    bool started = false, applied = false, came_back = true;
+    std::atomic<bool> started{false};  // shown by other threads
+    bool applied = false, came_back = true;
     // Held by the generations that may still ask it; when only we hold it, a retired plugin's lane ends.
     std::shared_ptr<void> in_use = std::make_shared<int>();
     // A newer file of a plugin that is in use: takes its place when the configuration is taken.
-    bool newer = false;
-    bool ended = false;
+    std::atomic<bool> newer{false};
+    std::atomic<bool> ended{false};
 
     // Its timers end, and retire() is called on its lane, behind what was asked before. Its lane goes on.
     void retire();

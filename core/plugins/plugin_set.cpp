@@ -53,7 +53,7 @@ struct PluginSet::State {
     }
     // The newer file takes the place of the one in use, which retires first: both may want the same port or file.
     void replace(Instance& newer) {
-        if (!std::exchange(newer.newer, false)) return;
+        if (!newer.newer.exchange(false)) return;
         if (parts.alarms) parts.alarms->end("plugin-overwritten", newer.file.name);
         parts.log->info("plugin-replaced", newer.file.path + " " + newer.file.version + " serves from now on");
         take_out([&](const Instance& one) { return &one != &newer && one.file.name == newer.file.name; });
@@ -143,7 +143,7 @@ std::vector<config::ConfigProblem> PluginSet::check(const std::vector<config::Pl
 void PluginSet::start(const std::vector<config::PluginEntry>& wanted) {
     for (const auto& entry : wanted) {
         auto* instance = state_->find(entry.name);
-        if (!instance || std::exchange(instance->started, true)) continue;
+        if (!instance || instance->started.exchange(true)) continue;
         try {
             instance->file.plugin->start(*instance);
             std::unique_lock lock(state_->mutex);
