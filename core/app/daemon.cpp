@@ -11,6 +11,7 @@
 #include <app/log_sink.hpp>
 #include <app/privileges.hpp>
 #include <app/reload.hpp>
+#include <app/script_timers.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
@@ -39,15 +40,16 @@ private:
     bool open_doors();
     void make_parts();
     void start_workers();
-    Prepared prepare(std::shared_ptr<const net::Generation> generation);
-    void take(Listeners::Opened opened, Prepared prepared);
+    Built build_generation(std::uint64_t number);
+    void prepare(const net::Generation& generation);
+    void take(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation);
     void tell_sessions(net::Worker& worker, net::GenerationHolder* after);
     void signalled(int signal);
     void wait_for_signal();
     void tell(Event event, const std::vector<Detail>& details);
     void tick();
     net::awaitable<void> drain();
-    std::unique_ptr<script::ScriptHost> script_host(const std::shared_ptr<const net::Generation>& generation);
+    std::unique_ptr<script::ScriptHost> script_host(const net::Generation& generation);
 
     DaemonOptions options_;
     Log& log_;
@@ -64,6 +66,7 @@ private:
     std::unique_ptr<queue::Queue> queue_;
     std::unique_ptr<net::Resolver> resolver_;
     std::unique_ptr<net::Services> services_;
+    std::size_t worker_count_ = 0;  // settled by the first generation
     std::vector<std::unique_ptr<net::Worker>> workers_;
     std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;
     std::vector<std::thread> threads_;
@@ -109,7 +112,7 @@ bool Daemon::first_generation() {
     auto parts = host_parts();
     parts.state_folder = settings.state;
     plugins_ = std::make_unique<plugins::PluginSet>(std::move(parts));
-    auto built = build(options_.config_file, 1, *plugins_);
+    auto built = build_generation(1);
     report(log_, built.problems, "start-failed");
     if (built.generation) generation_ = lifetimes_.keep(std::move(built.generation));
     return generation_ != nullptr;
@@ -158,64 +161,67 @@ void Daemon::make_parts() {
     // A reload may take its time; a session may not wait for a core.
     asio::post(reload_pool_, [] { (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10); });
     Reload::Parts reloading{loop_, reload_pool_, log_, lifetimes_, {}, {}, {}, {}, {}};
-    reloading.build = [this](std::uint64_t number) { return build(options_.config_file, number, *plugins_); };
-    reloading.prepare = [this](auto generation) { return prepare(std::move(generation)); };
+    reloading.build = [this](std::uint64_t number) { return build_generation(number); };
+    reloading.prepare = [this](const net::Generation& generation) { prepare(generation); };
     reloading.open = [this](const config::Settings& settings) { return listeners_->open(settings); };
-    reloading.take = [this](auto opened, Prepared prepared) { take(std::move(opened), std::move(prepared)); };
+    reloading.take = [this](auto opened, auto generation) { take(std::move(opened), std::move(generation)); };
     reloading.withdraw = [this] { plugins_->withdraw(); };
     reload_ = std::make_unique<Reload>(std::move(reloading), 2);
 }
 
-std::unique_ptr<script::ScriptHost> Daemon::script_host(const std::shared_ptr<const net::Generation>& generation) {
-    if (!generation->scripts) return nullptr;
+// The hosts know the settings, not the generation that owns them.
+std::unique_ptr<script::ScriptHost> Daemon::script_host(const net::Generation& generation) {
     script::ScriptHostParts parts;
     parts.log = [this](Severity severity, std::string_view id, std::string_view text) {
         log_.write(severity, id, text);
     };
-    parts.listed = [generation](std::string_view list, std::string_view domain) {
-        const auto& settings = *generation->settings;
-        return list == "send" ? settings.send_list.entry_for(domain) : settings.receive_list.entry_for(domain);
+    parts.listed = [settings = generation.settings](std::string_view list, std::string_view domain) {
+        return list == "send" ? settings->send_list.entry_for(domain) : settings->receive_list.entry_for(domain);
     };
-    return std::make_unique<script::ScriptHost>(generation->scripts, std::move(parts));
+    return std::make_unique<script::ScriptHost>(generation.scripts, std::move(parts));
+}
+
+// Scripts run here once a worker; for a reload that is on its own thread.
+Built Daemon::build_generation(std::uint64_t number) {
+    return build(options_.config_file, number, *plugins_, [this](net::Generation& generation) {
+        const auto wanted = generation.settings->workers;
+        if (worker_count_ == 0) worker_count_ = wanted ? wanted : std::max(1u, std::thread::hardware_concurrency());
+        for (std::size_t i = 0; generation.scripts && i < worker_count_; ++i)
+            generation.script_hosts.push_back(script_host(generation));
+    });
 }
 
 void Daemon::start_workers() {
-    auto count = generation_->settings->workers;
-    if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
-    for (unsigned i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < worker_count_; ++i) {
         auto worker = std::make_unique<net::Worker>();
+        worker->number = i;
         worker->generation = generation_;
-        worker->scripts = script_host(generation_);
         guards_.push_back(asio::make_work_guard(worker->loop));
         workers_.push_back(std::move(worker));
     }
+    for (auto& worker : workers_)
+        asio::post(worker->loop, [this, &one = *worker] { start_script_timers(*services_, one); });
     for (auto& worker : workers_) threads_.emplace_back([&loop = worker->loop] { loop.run(); });
 }
 
-// On the reload thread: plugins may read files, scripts run once.
-Prepared Daemon::prepare(std::shared_ptr<const net::Generation> generation) {
-    plugins_->apply(generation->settings->plugins);
-    Prepared prepared{std::move(generation), {}};
-    for (std::size_t i = 0; i < workers_.size(); ++i) prepared.hosts.push_back(script_host(prepared.generation));
-    raise_standing_alarms(*prepared.generation, *plugins_, alarms_);
-    return prepared;
+// On the reload thread: plugins may read files.
+void Daemon::prepare(const net::Generation& generation) {
+    plugins_->apply(generation.settings->plugins);
+    raise_standing_alarms(generation, *plugins_, alarms_);
 }
 
-// On the loop. A worker swaps two pointers; what it lets go of is freed elsewhere.
-void Daemon::take(Listeners::Opened opened, Prepared prepared) {
-    const auto& generation = prepared.generation;
+// On the loop. A worker swaps one pointer; what it lets go of is freed elsewhere.
+void Daemon::take(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation) {
     report(log_, not_before_start(*generation_->settings, *generation->settings), "reload-refused");
     {
         std::lock_guard lock(generation_mutex_);
         generation_ = generation;
     }
     listeners_->use(std::move(opened), generation);
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-        auto host = std::make_shared<std::unique_ptr<script::ScriptHost>>(std::move(prepared.hosts[i]));
-        asio::post(workers_[i]->loop, [this, &one = *workers_[i], generation, host] {
+    for (auto& worker : workers_) {
+        asio::post(worker->loop, [this, &one = *worker, generation] {
             one.generation = generation;
-            std::swap(one.scripts, *host);
-            asio::post(pool_, [host] {});
+            start_script_timers(*services_, one);
             tell_sessions(one, nullptr);
         });
     }

@@ -96,7 +96,8 @@ void load_scopes(net::Generation& generation, std::vector<config::ConfigProblem>
 
 }  // namespace
 
-Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins) {
+Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins,
+            const std::function<void(net::Generation&)>& finish) {
     auto loaded = config::load(file);
     Built built{nullptr, std::move(loaded.problems)};
     if (!loaded.settings) {
@@ -118,8 +119,12 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
         load_scopes(*generation, built.problems);
         if (!fatal(built.problems)) validate(*generation, built.problems);
     }
-    if (fatal(built.problems)) plugins.withdraw();
-    else built.generation = std::move(generation);
+    if (fatal(built.problems)) {
+        plugins.withdraw();
+        return built;
+    }
+    if (finish) finish(*generation);
+    built.generation = std::move(generation);
     return built;
 }
 

@@ -2,6 +2,7 @@
 // checked, or nothing taken. Also what `config check` runs.
 #pragma once
 
+#include <functional>
 #include <net/services.hpp>
 #include <string>
 #include <vector>
@@ -13,8 +14,9 @@ struct Built {
     std::vector<config::ConfigProblem> problems;
 };
 
-// Loads plugins that are new into `plugins` without starting them.
-Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins);
+// Loads plugins that are new into `plugins` without starting them. `finish` adds what only a daemon has, last.
+Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins,
+            const std::function<void(net::Generation&)>& finish = {});
 
 // Warnings for what differs and is taken up by a start alone: spool, state, user and the like.
 std::vector<config::ConfigProblem> not_before_start(const config::Settings& now, const config::Settings& next);

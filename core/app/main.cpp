@@ -4,34 +4,47 @@
 #include <base/messages.hpp>
 #include <config/keys.hpp>
 #include <cstdio>
-#include <cstring>
 #include <policy/events.hpp>
+#include <script/pages.hpp>
+#include <string_view>
+
+namespace {
+
+// Pages that are printed from the tables in the code; tools/check holds them against docs/.
+struct Page {
+    const char* option;
+    std::string (*text)();
+};
+constexpr Page pages[] = {
+    {"--print-reference", postern::config::reference_page},
+    {"--print-messages", postern::message_page},
+    {"--print-counters", postern::counter_page},
+    {"--print-events", postern::policy::events_page},
+    {"--print-lua", postern::script::lua_page},
+    {"--print-lua-annotations", postern::script::lua_annotations},
+};
+
+int usage() {
+    std::fputs("usage: posternd [-c FILE] [-v]", stderr);
+    for (const auto& page : pages) std::fprintf(stderr, "\n       posternd %s", page.option);
+    std::fputs("\n", stderr);
+    return 64;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
     postern::app::DaemonOptions options{"/etc/postern/postern.conf", false};
     for (int i = 1; i < argc; ++i) {
-        if (std::strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+        const std::string_view word = argv[i];
+        if (word == "-c" && i + 1 < argc) {
             options.config_file = argv[++i];
-        } else if (std::strcmp(argv[i], "-v") == 0) {
+        } else if (word == "-v") {
             options.verbose = true;
-        } else if (std::strcmp(argv[i], "--print-reference") == 0) {
-            std::fputs(postern::config::reference_page().c_str(), stdout);
-            return 0;
-        } else if (std::strcmp(argv[i], "--print-messages") == 0) {
-            std::fputs(postern::message_page().c_str(), stdout);
-            return 0;
-        } else if (std::strcmp(argv[i], "--print-events") == 0) {
-            std::fputs(postern::policy::events_page().c_str(), stdout);
-            return 0;
-        } else if (std::strcmp(argv[i], "--print-counters") == 0) {
-            std::fputs(postern::counter_page().c_str(), stdout);
-            return 0;
         } else {
-            std::fputs(
-                "usage: posternd [-c FILE] [-v] [--print-reference | --print-messages | --print-counters |\n"
-                "                --print-events]\n",
-                stderr);
-            return 64;
+            for (const auto& page : pages)
+                if (word == page.option) return std::fputs(page.text().c_str(), stdout) < 0 ? 1 : 0;
+            return usage();
         }
     }
     return postern::app::run_daemon(options);

@@ -65,18 +65,17 @@ void Reload::built(const std::shared_ptr<Built>& built, Began began) {
 
 void Reload::opened(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation, Began began) {
     asio::post(parts_.thread, [this, opened = std::move(opened), generation = std::move(generation), began]() mutable {
-        auto prepared = std::make_shared<Prepared>(parts_.prepare(std::move(generation)));
-        asio::post(parts_.loop, [this, opened = std::move(opened), prepared, began]() mutable {
-            taken(std::move(opened), std::move(*prepared), began);
-        });
+        parts_.prepare(*generation);
+        asio::post(parts_.loop, [this, opened = std::move(opened), generation = std::move(generation),
+                                 began]() mutable { taken(std::move(opened), std::move(generation), began); });
     });
 }
 
-void Reload::taken(Listeners::Opened opened, Prepared prepared, Began began) {
+void Reload::taken(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation, Began began) {
     if (stopped_) return;  // draining: nothing is listened on again
     ++next_number_;
-    const auto number = prepared.generation->number;
-    parts_.take(std::move(opened), std::move(prepared));
+    const auto number = generation->number;
+    parts_.take(std::move(opened), std::move(generation));
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
     parts_.log.info("reloaded", "generation " + std::to_string(number) + " is in force after " +
                                     std::to_string(took.count()) + " ms");

@@ -9,12 +9,6 @@
 
 namespace postern::app {
 
-// What a generation brings that each worker must have of its own.
-struct Prepared {
-    std::shared_ptr<const net::Generation> generation;
-    std::vector<std::unique_ptr<script::ScriptHost>> hosts;  // one a worker; null without scripts
-};
-
 class Reload {
 public:
     struct Parts {
@@ -24,10 +18,10 @@ public:
         Lifetimes& lifetimes;
         // On the reload thread.
         std::function<Built(std::uint64_t number)> build;
-        std::function<Prepared(std::shared_ptr<const net::Generation>)> prepare;
+        std::function<void(const net::Generation&)> prepare;
         // On the loop.
         std::function<std::variant<Listeners::Opened, config::ConfigProblem>(const config::Settings&)> open;
-        std::function<void(Listeners::Opened, Prepared)> take;
+        std::function<void(Listeners::Opened, std::shared_ptr<const net::Generation>)> take;
         std::function<void()> withdraw;
     };
     Reload(Parts parts, std::uint64_t next_number) : parts_(std::move(parts)), next_number_(next_number) {}
@@ -42,7 +36,7 @@ private:
     void begin();
     void built(const std::shared_ptr<Built>& built, Began began);
     void opened(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation, Began began);
-    void taken(Listeners::Opened opened, Prepared prepared, Began began);
+    void taken(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation, Began began);
     void done();
 
     Parts parts_;

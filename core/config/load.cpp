@@ -120,11 +120,7 @@ void Loader::walk(const SettingsNode& top) {
     for (const auto& node : top.children) {
         if (node.key == "plugins")
             for (const auto& one : node.children) settings_.plugins.push_back({one.key, one});
-        if (node.key == "scripts") {
-            check_keys(node, "scripts");
-            text(node, "folder", settings_.scripts_folder);
-            settings_.scripts_place = {node.file, node.line};
-        }
+        if (node.key == "scripts") scripts(node);
         if (node.key == "resolver") {
             check_keys(node, "resolver");
             std::size_t dnssec = 1;
@@ -148,6 +144,23 @@ void Loader::walk(const SettingsNode& top) {
         if (node.key == "receive_connector") receive_connector(node);
         if (node.key == "send_connector") send_connector(node);
         if (node.key == "accepted_domain") accepted_domain(node);
+    }
+}
+
+void Loader::scripts(const SettingsNode& node) {
+    check_keys(node, "scripts");
+    text(node, "folder", settings_.scripts_folder);
+    settings_.scripts_place = {node.file, node.line};
+    const auto* hosts = node.find("http_hosts");
+    if (!hosts) return;
+    for (const auto& one : hosts->children) {
+        const auto colon = one.key.rfind(':');
+        const bool port = colon != std::string::npos && one.key.find(']', colon) == std::string::npos;
+        if (one.key.find_first_of("/@ ") != std::string::npos || (port && !parse_endpoint(one.key)))
+            problem(one, "is no HOST or HOST:PORT");
+        std::string host;
+        for (const char c : one.key) host += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+        settings_.script_http_hosts.push_back(std::move(host));
     }
 }
 

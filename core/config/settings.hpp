@@ -144,6 +144,7 @@ struct Settings {
     std::vector<PluginEntry> plugins;
     std::string scripts_folder;
     Place scripts_place;
+    std::vector<std::string> script_http_hosts;  // "host" or "host:port", lower case
     Resolver resolver;
     policy::SecureList send_list, receive_list;
     std::vector<Certificate> certificates;

@@ -1,5 +1,6 @@
 #include <net/await.hpp>
 #include <net/deciding.hpp>
+#include <net/look_up.hpp>
 #include <policy/evidence.hpp>
 
 namespace postern::net {
@@ -18,13 +19,28 @@ static void merge(Asked& asked, Decision&& decision) {
 
 bool listened_to(const Services& services, const Worker& worker, const Generation& generation, Event event) {
     return !generation.providers->deciders(event).empty() || services.plugins.observed(event) ||
-           (worker.scripts && worker.scripts->listens(event));
+           (generation.script_host(worker) && generation.scripts->listens(event));
 }
 
-void ask_scripts(const Services& services, Worker& worker, const policy::AskedQuestion& question,
-                 const std::string& subject, Asked& asked) {
-    if (!worker.scripts || !worker.scripts->listens(question.event())) return;
-    auto answer = worker.scripts->decide(question);
+// Brings what scripts wait for until they are done; all look-ups of one question together have `decider_time`.
+static awaitable<script::ScriptHost::Answer> finish(const Services& services, const Generation& generation,
+                                                    script::ScriptHost::Call& call) {
+    const auto until = within(decider_time);
+    while (!call.step()) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        auto found = co_await look_up(services, generation, call.wanted(), left);
+        call.found(std::move(found));
+    }
+    co_return call.take();
+}
+
+static awaitable<void> ask_scripts(const Services& services, Worker& worker, const Generation& generation,
+                                   const policy::AskedQuestion& question, const std::string& subject, Asked& asked) {
+    auto* host = generation.script_host(worker);
+    if (!host || !host->listens(question.event())) co_return;
+    auto call = host->ask(question);
+    auto answer = co_await finish(services, generation, call);
     if (answer.failed || answer.partner_failed) {
         asked.script_failed = answer.failed;
         asked.partner_failed = answer.partner_failed;
@@ -36,10 +52,18 @@ void ask_scripts(const Services& services, Worker& worker, const policy::AskedQu
     merge(asked, std::move(answer.decision));
 }
 
+awaitable<void> run_timer(const Services& services, Worker& worker, std::shared_ptr<const Generation> generation,
+                          script::TimerPlace timer) {
+    const policy::AskedQuestion question(Event::timer, nullptr, nullptr);
+    auto call = generation->script_host(worker)->tick(timer, question);
+    const auto answer = co_await finish(services, *generation, call);
+    if (!answer.error.empty()) services.log.error("script-failed", answer.error + "; in postern.every");
+}
+
 awaitable<Asked> ask(const Services& services, Worker& worker, std::shared_ptr<const Generation> generation,
                      const policy::AskedQuestion& question, std::string subject) {
     Asked asked;
-    ask_scripts(services, worker, question, subject, asked);
+    co_await ask_scripts(services, worker, *generation, question, subject, asked);
     const auto& row = *policy::find_event(question.event());
     for (const auto& named : generation->providers->deciders(question.event())) {
         auto pending = named.decider->decide(question);

@@ -26,9 +26,9 @@ bool listened_to(const Services& services, const Worker& worker, const Generatio
 awaitable<Asked> ask(const Services& services, Worker& worker, std::shared_ptr<const Generation> generation,
                      const policy::AskedQuestion& question, std::string subject);
 
-// Scripts alone, at once: for what is asked where nobody may wait.
-void ask_scripts(const Services& services, Worker& worker, const policy::AskedQuestion& question,
-                 const std::string& subject, Asked& asked);
+// A function that postern.every named, on its worker.
+awaitable<void> run_timer(const Services& services, Worker& worker, std::shared_ptr<const Generation> generation,
+                          script::TimerPlace timer);
 
 void tell_observers(const Services& services, const policy::AskedQuestion& question, const Verdict& verdict);
 

@@ -65,7 +65,7 @@ struct Resolver::State : std::enable_shared_from_this<State> {
         asked->answer.give(std::move(records));
     }
 
-    awaitable<Outcome<Records>> ask(std::string name, int type) {
+    awaitable<Outcome<Records>> ask(std::string name, int type, std::chrono::milliseconds time = question_time) {
         auto asked = std::make_unique<Asked>();
         auto pending = asked->answer.pending();
         auto self = shared_from_this();
@@ -75,7 +75,7 @@ struct Resolver::State : std::enable_shared_from_this<State> {
                               : UB_SERVFAIL;
             if (status != 0) answered(raw, status, nullptr);
         });
-        auto outcome = co_await answer_of(std::move(pending), question_time, "4.4.3");
+        auto outcome = co_await answer_of(std::move(pending), time, "4.4.3");
         if (outcome && outcome->rcode != rcode_ok && outcome->rcode != rcode_nxdomain) {
             Failure failure{"4.4.3", "DNS answered with rcode " + std::to_string(outcome->rcode) + " for " + name};
             co_return failure;
@@ -164,6 +164,69 @@ awaitable<Outcome<std::vector<asio::ip::address>>> Resolver::addresses(std::stri
     if (!found.empty()) co_return found;
     Failure failure{"5.4.4", "the host " + host + " has no address"};
     if (!four || !six) failure = {"4.4.3", "no whole answer from DNS for " + host};
+    co_return failure;
+}
+
+namespace {
+
+// RFC 1035 3.3.14: character-strings, here one text.
+std::string txt_text(std::string_view data) {
+    std::string text;
+    while (!data.empty()) {
+        const auto size = std::min<std::size_t>(static_cast<unsigned char>(data[0]), data.size() - 1);
+        text += data.substr(1, size);
+        data.remove_prefix(size + 1);
+    }
+    return text;
+}
+
+template <class Address>
+std::string address_text(std::string_view data) {
+    typename Address::bytes_type bytes;
+    if (data.size() != bytes.size()) return {};
+    std::copy(data.begin(), data.end(), bytes.begin());
+    return Address(bytes).to_string();
+}
+
+std::string mx_text(std::string_view data) {
+    if (data.size() < 3) return {};
+    const auto preference = static_cast<unsigned char>(data[0]) << 8 | static_cast<unsigned char>(data[1]);
+    return std::to_string(preference) + " " + wire_name(data.substr(2));
+}
+
+struct RecordType {
+    std::string_view name;
+    int number;
+    std::string (*text)(std::string_view);
+};
+constexpr RecordType record_types[] = {{"A", type_a, address_text<asio::ip::address_v4>},
+                                       {"AAAA", type_aaaa, address_text<asio::ip::address_v6>},
+                                       {"CNAME", 5, wire_name},
+                                       {"MX", type_mx, mx_text},
+                                       {"NS", 2, wire_name},
+                                       {"PTR", 12, wire_name},
+                                       {"TXT", 16, txt_text}};
+
+}  // namespace
+
+awaitable<Outcome<std::vector<std::string>>> Resolver::records(std::string name, std::string type,
+                                                               std::chrono::milliseconds time) {
+    auto state = state_;
+    const auto* known = std::ranges::find(record_types, type, &RecordType::name);
+    if (known == std::end(record_types)) {
+        Failure failure{"dns-failed", "the record type " + type + " is not looked up"};
+        co_return failure;
+    }
+    auto asked = co_await state->ask(name, known->number, time);
+    if (!asked) {
+        Failure failure{"dns-failed", asked.failure.text};
+        co_return failure;
+    }
+    std::vector<std::string> texts;
+    for (const auto& data : asked->data) texts.push_back(known->text(data));
+    if (!texts.empty()) co_return texts;
+    Failure failure{"no-data", name + " has no " + type + " record"};
+    if (asked->rcode == rcode_nxdomain) failure = {"nxdomain", "the name " + name + " does not exist"};
     co_return failure;
 }
 

@@ -27,6 +27,11 @@ public:
     // Both families, literals included. "5.4.4" none, "4.4.3" no answer.
     awaitable<Outcome<std::vector<asio::ip::address>>> addresses(std::string host);
 
+    // Records as texts: "10 mail1.example.org" for MX, TXT with its strings joined. `type`: A AAAA CNAME MX NS PTR TXT.
+    // Failure tokens: "nxdomain", "no-data", "dns-failed".
+    awaitable<Outcome<std::vector<std::string>>> records(std::string name, std::string type,
+                                                         std::chrono::milliseconds time);
+
 private:
     struct State;
     std::shared_ptr<State> state_;

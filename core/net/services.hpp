@@ -18,6 +18,8 @@
 
 namespace postern::net {
 
+struct Worker;
+
 // Immutable; a transaction finishes under the generation it began with.
 struct Generation {
     std::uint64_t number = 0;
@@ -26,11 +28,14 @@ struct Generation {
     std::shared_ptr<const plugins::Providers> providers;  // never null
     Ref<TrustScopes> scopes;                              // null: no judge
     std::map<std::string, Ref<TlsIdentity>, std::less<>> identities;
+    std::vector<std::unique_ptr<script::ScriptHost>>
+        script_hosts;  // by worker, each that one's alone; empty: no scripts
 
     Ref<TlsIdentity> identity(std::string_view name) const {
         auto found = identities.find(name);
         return found == identities.end() ? Ref<TlsIdentity>() : found->second;
     }
+    script::ScriptHost* script_host(const Worker& worker) const;  // null: no scripts
 };
 
 // Addresses with which a handshake broke within the last hour: they are not told that STARTTLS is missing on their
@@ -78,10 +83,15 @@ protected:
 struct Worker {
     asio::io_context loop{1};
     std::shared_ptr<const Generation> generation;
-    std::unique_ptr<script::ScriptHost> scripts;
+    std::size_t number = 0;
     std::set<GenerationHolder*> holders;
-    std::atomic<std::size_t> sessions{0};  // written by the acceptor
+    std::vector<std::shared_ptr<asio::steady_timer>> script_clocks;  // of the generation in force
+    std::atomic<std::size_t> sessions{0};                            // written by the acceptor
 };
+
+inline script::ScriptHost* Generation::script_host(const Worker& worker) const {
+    return worker.number < script_hosts.size() ? script_hosts[worker.number].get() : nullptr;
+}
 
 // "08C895F533E837EC": unique enough for logs, never a secret.
 std::string new_session_id();

@@ -129,15 +129,16 @@ void read_purpose(lua_State* lua, Demand& demand) {
 }
 
 struct Field {
-    std::string_view name;
+    std::string_view name, type, explanation;
     void (*read)(lua_State*, Demand&);
 };
 constexpr Field fields[] = {
-    {"tls", read_tls},
-    {"min_tls", read_minimum},
-    {"issuer", [](lua_State* lua, Demand& demand) { demand.issuers = texts_field(lua, "issuer"); }},
-    {"names", read_names},
-    {"purpose", read_purpose},
+    {"tls", "\"required\"|\"mutual\"?", "TLS; certificates both ways, verified and speaking for the domain", read_tls},
+    {"min_tls", "\"1.2\"|\"1.3\"?", "at least that version", read_minimum},
+    {"issuer", "string|string[]?", "one occurs in an issuer's name of the verified path; includes tls = \"mutual\"",
+     [](lua_State* lua, Demand& demand) { demand.issuers = texts_field(lua, "issuer"); }},
+    {"names", "string|string[]?", "one is a name of the peer's certificate; includes tls = \"mutual\"", read_names},
+    {"purpose", "\"client\"?", "issued for clients (clientAuth); includes tls = \"mutual\"", read_purpose},
 };
 
 void read_field(lua_State* lua, Demand& demand) {
@@ -200,6 +201,13 @@ void push_effects(lua_State* lua) {
 }
 
 }  // namespace
+
+ApiClass requirement_class() {
+    ApiClass requirement{
+        "postern.Requirement", "What a handler demands of the peer: a table with at least one of these.", {}};
+    for (const auto& field : fields) requirement.fields.push_back({field.name, field.type, field.explanation});
+    return requirement;
+}
 
 void push_verdicts(lua_State* lua) {
     luaL_newmetatable(lua, verdict_type);

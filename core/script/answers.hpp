@@ -4,6 +4,7 @@
 
 #include <lua.hpp>
 #include <postern/decider.hpp>
+#include <script/api.hpp>
 
 namespace postern::script {
 
@@ -13,6 +14,9 @@ void push_verdicts(lua_State* lua);
 // Reads the values from stack position `first` to the top into `merged`, strictest wins. Raises Lua errors, without a
 // position; to be called under LuaState::guard. True: something was returned.
 bool read_answers(lua_State* lua, int first, Decision& merged);
+
+// For the reference: the fields of a requirement.
+ApiClass requirement_class();
 
 // The stricter verdict of both.
 void add(Decision& merged, Verdict verdict);

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <map>
-#include <script/sandbox.hpp>
+#include <script/library.hpp>
+#include <script/script_set.hpp>
 #include <set>
 
 namespace postern::script {
@@ -14,7 +15,11 @@ public:
 
     bool listens(Event event) const override { return events.contains(event); }
 
+    const std::vector<TimerPlace>& timers() const override { return all_timers; }
+
     std::set<Event> events;  // that any of them handles
+    std::vector<TimerPlace> all_timers;
+    Library library;
     std::vector<ScriptFile> scripts;
     std::size_t for_all = 0;  // that many of them run for every transaction
     std::map<std::string, std::size_t, std::less<>> by_partner;

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <new>
 #include <script/lua_state.hpp>
+#include <utility>
 
 namespace postern::script {
 
@@ -45,23 +46,33 @@ void on_count(lua_State* lua, lua_Debug*) {
     check_time(lua);
 }
 
-// Runs where the error happened: says what kind of thing was thrown, and where, if the message does not.
-int explain(lua_State* lua) {
+// Of the message at 1: says what kind of thing was thrown, and where in `thread`, if the message does not.
+int explain_in(lua_State* lua, lua_State* thread, int level) {
     std::size_t size = 0;
     const char* text = nullptr;
     if (lua_type(lua, 1) == LUA_TSTRING) text = lua_tolstring(lua, 1, &size);
     else text = lua_pushfstring(lua, "error was called with a %s instead of a text", luaL_typename(lua, 1));
     const std::string_view message(text);
-    if (message.starts_with("script:")) return 1;
+    if (message.starts_with("script:") || message.starts_with("@modules/")) return 1;
     lua_Debug frame;
-    for (int level = 1; level < 50 && lua_getstack(lua, level, &frame); ++level) {
-        lua_getinfo(lua, "l", &frame);
+    for (; level < 50 && lua_getstack(thread, level, &frame); ++level) {
+        lua_getinfo(thread, "Sl", &frame);
         if (frame.currentline <= 0) continue;
-        lua_pushfstring(lua, "script:%d: %s", frame.currentline, text);
+        lua_pushfstring(lua, "%s:%d: %s", frame.short_src, frame.currentline, text);
         return 1;
     }
     lua_pushstring(lua, text);
     return 1;
+}
+
+// As message handler: runs where the error happened.
+int explain(lua_State* lua) { return explain_in(lua, lua, 1); }
+
+// For a thread that failed and still stands where it did.
+int explain_thread(lua_State* lua) {
+    auto* thread = static_cast<lua_State*>(lua_touserdata(lua, 1));
+    lua_remove(lua, 1);
+    return explain_in(lua, thread, 0);
 }
 
 int call_body(lua_State* lua) {
@@ -82,9 +93,11 @@ void check_time(lua_State* lua) {
 
 LuaState::Fault located(std::string_view message, std::uint32_t otherwise) {
     LuaState::Fault fault{otherwise, {}, false};
-    constexpr std::string_view prefix = "script:";
-    if (message.starts_with(prefix)) {
-        const auto rest = message.substr(prefix.size());
+    const auto colon = message.find(':');
+    const auto chunk = message.substr(0, colon == std::string_view::npos ? 0 : colon);
+    if (chunk == "script" || chunk.starts_with("@modules/")) {
+        if (chunk.front() == '@') fault.file = chunk.substr(1);
+        const auto rest = message.substr(chunk.size() + 1);
         const auto* end = rest.data() + rest.size();
         std::uint32_t line = 0;
         const auto [stop, wrong] = std::from_chars(rest.data(), end, line);
@@ -108,9 +121,12 @@ LuaState::LuaState(Limits limits, void* owner) : budget_(std::make_unique<Budget
     lua_sethook(state_.get(), on_count, LUA_MASKCOUNT, instructions_a_hook);
 }
 
-void LuaState::begin() {
-    budget_->instructions = 0;
-    budget_->until = std::chrono::steady_clock::now() + budget_->limits.wall;
+void LuaState::begin(const Spent& spent) {
+    budget_->instructions = spent.instructions;
+    budget_->until = std::chrono::steady_clock::now() + budget_->limits.wall - spent.time;
+    // Another call's excess is not this one's: a state that is given up still serves those that wait in it.
+    if (std::exchange(budget_->exceeded, false))
+        lua_sethook(state_.get(), on_count, LUA_MASKCOUNT, instructions_a_hook);
 }
 
 bool LuaState::run(int arguments, std::uint32_t home, Fault& fault) {
@@ -118,7 +134,7 @@ bool LuaState::run(int arguments, std::uint32_t home, Fault& fault) {
     const int base = lua_gettop(lua) - arguments;  // the function's place
     lua_pushcfunction(lua, explain);
     lua_insert(lua, base);
-    begin();
+    begin({});
     const int status = lua_pcall(lua, arguments, LUA_MULTRET, base);
     if (status == LUA_OK) {
         lua_remove(lua, base);
@@ -129,11 +145,42 @@ bool LuaState::run(int arguments, std::uint32_t home, Fault& fault) {
     return false;
 }
 
+Progress LuaState::resume(lua_State* thread, int arguments, Spent& spent, std::uint32_t home, Fault& fault) {
+    begin(spent);
+    int results = 0;
+    const int status = lua_resume(thread, state_.get(), arguments, &results);
+    spent.instructions = budget_->instructions;
+    spent.time = std::chrono::steady_clock::now() - (budget_->until - budget_->limits.wall);
+    if (status == LUA_OK) return Progress::done;
+    if (status == LUA_YIELD) {
+        lua_pop(thread, results);
+        return Progress::waiting;
+    }
+    fault = fault_of_thread(thread, status, home);
+    return Progress::failed;
+}
+
 bool LuaState::guard(const std::function<void(lua_State*)>& body, Fault& fault) {
     auto* lua = state_.get();
     lua_pushcfunction(lua, call_body);
     lua_pushlightuserdata(lua, const_cast<void*>(static_cast<const void*>(&body)));
     return run(1, 0, fault);
+}
+
+LuaState::Fault LuaState::fault_of_thread(lua_State* thread, int status, std::uint32_t home) {
+    auto* lua = state_.get();
+    const bool exceeded = budget_->exceeded;
+    if (status == LUA_ERRMEM) return fault_of(status, home);
+    lua_pushcfunction(lua, explain_thread);
+    lua_pushlightuserdata(lua, thread);
+    lua_xmove(thread, lua, 1);
+    // The explanation is made under limits of its own: the call's may be used up.
+    begin({});
+    const int explained = lua_pcall(lua, 2, 1, 0);
+    budget_->exceeded = exceeded;
+    auto fault = fault_of(explained == LUA_OK ? status : explained, home);
+    lua_settop(lua, 0);
+    return fault;
 }
 
 LuaState::Fault LuaState::fault_of(int status, std::uint32_t home) {

@@ -1,4 +1,5 @@
 // Reads the scripts folder: what may be read, then what it says. Sandboxes run it; this file knows files.
+// Data files and modules come first: scripts open them when they are loaded.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -6,7 +7,9 @@
 #include <fstream>
 #include <mail/address.hpp>
 #include <policy/events.hpp>
+#include <script/api.hpp>
 #include <script/loaded_set.hpp>
+#include <script/sandbox.hpp>
 #include <script/spelling.hpp>
 
 namespace postern::script {
@@ -16,18 +19,25 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::uintmax_t longest_file = 256u << 10;  // octets
 constexpr std::size_t most_files = 1000;             // they share one state's memory
+constexpr std::uintmax_t longest_data = 64u << 20;   // octets, all data files of one generation
 
 class Loader {
 public:
     explicit Loader(std::vector<config::ConfigProblem>& problems) : problems_(problems) {
-        scratch_ = std::make_unique<Sandbox>(limits_, nothing_);
+        scratch_ = std::make_unique<Sandbox>(limits_, nothing_, set->library);
     }
 
     void folder(const fs::path& path, bool of_partners);
+    void modules(const fs::path& path);
+    void data(const fs::path& path);
     std::shared_ptr<LoadedSet> set = std::make_shared<LoadedSet>();
 
 private:
+    std::vector<fs::path> list(const fs::path& path, std::initializer_list<std::string_view> endings);
+    std::optional<std::string> read(const fs::path& path, std::uintmax_t longest);
     void file(const fs::path& path, bool of_partner);
+    void module(const fs::path& path);
+    void take(const std::vector<Sandbox::Fault>& faults, const fs::path& path);
     bool trusted(const fs::path& path, bool folder);
     void problem(const fs::path& path, std::uint32_t line, std::string text) {
         problems_.push_back({path.string(), line, "script", std::move(text), false});
@@ -55,18 +65,90 @@ bool Loader::trusted(const fs::path& path, bool folder) {
     return false;
 }
 
-void Loader::folder(const fs::path& path, bool of_partners) {
-    if (!trusted(path, true)) return;
+// Files of the folder, in order; nothing where it may not be read.
+std::vector<fs::path> Loader::list(const fs::path& path, std::initializer_list<std::string_view> endings) {
     std::vector<fs::path> found;
+    if (!trusted(path, true)) return found;
     std::error_code wrong;
     for (fs::directory_iterator i(path, wrong), end; !wrong && i != end; i.increment(wrong)) {
-        if (i->path().filename().string().ends_with(".lua")) found.push_back(i->path());
-        if (set->scripts.size() + found.size() > most_files)
-            return problem(path, 0, "more than " + std::to_string(most_files) + " scripts");
+        const auto name = i->path().filename().string();
+        if (std::ranges::any_of(endings, [&](auto ending) { return name.ends_with(ending); }))
+            found.push_back(i->path());
+        if (set->scripts.size() + found.size() > most_files) {
+            problem(path, 0, "more than " + std::to_string(most_files) + " files");
+            return {};
+        }
     }
-    if (wrong) return problem(path, 0, "cannot be read: " + wrong.message());
+    if (wrong) problem(path, 0, "cannot be read: " + wrong.message());
     std::sort(found.begin(), found.end());
-    for (const auto& one : found) file(one, of_partners);
+    return found;
+}
+
+std::optional<std::string> Loader::read(const fs::path& path, std::uintmax_t longest) {
+    std::string text;
+    std::error_code wrong;
+    const auto size = fs::file_size(path, wrong);
+    std::ifstream stream(path, std::ios::binary);
+    // One octet more than it says, so that a file that grows is not taken cut off.
+    if (!wrong && size <= longest) {
+        text.resize(static_cast<std::size_t>(size) + 1);
+        stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+        text.resize(static_cast<std::size_t>(stream.gcount()));
+    }
+    if (wrong || !stream.is_open() || stream.bad()) problem(path, 0, "cannot be read");
+    else if (size > longest || text.size() > size)
+        problem(path, 0, "is longer than " + std::to_string(longest >> 10) + " KiB");
+    else return text;
+    return std::nullopt;
+}
+
+void Loader::folder(const fs::path& path, bool of_partners) {
+    for (const auto& one : list(path, {".lua"})) file(one, of_partners);
+}
+
+void Loader::modules(const fs::path& path) {
+    for (const auto& one : list(path, {".lua"})) module(one);
+}
+
+void Loader::data(const fs::path& path) {
+    std::uintmax_t together = 0;
+    for (const auto& one : list(path, {".map", ".cidr"})) {
+        if (!trusted(one, false)) continue;
+        const auto text = read(one, longest_data - together);
+        if (!text) continue;
+        together += text->size();
+        read_data_file(one.string(), one.filename().string(), *text, set->library.data, problems_);
+    }
+}
+
+// Compiled as a function of its globals: each script that asks for it gets an instance, of the same code.
+void Loader::module(const fs::path& path) {
+    if (!trusted(path, false)) return;
+    const auto source = read(path, longest_file);
+    if (!source) return;
+    const auto name = path.stem().string();
+    const auto chunk = "=@modules/" + name + ".lua";
+    ScriptFile made{path.string(), {}, {}};
+    Sandbox::Fault wrong;
+    std::vector<Sandbox::Fault> faults;
+    if (!scratch_->compile(*source, chunk.c_str(), made.code, wrong) ||
+        !scratch_->compile("return function(_ENV) " + *source + "\nend", chunk.c_str(), made.code, wrong))
+        faults.push_back(wrong);
+    else faults = misspelt(*source, known_);
+    for (auto& fault : faults) fault.file.clear();
+    take(faults, path);
+    set->library.modules.emplace(name, std::move(made));
+}
+
+void Loader::take(const std::vector<Sandbox::Fault>& faults, const fs::path& path) {
+    for (const auto& fault : faults) {
+        if (fault.file.empty()) problem(path, fault.line, fault.cause);
+        else
+            problem(set->library.folder + "/" + fault.file, fault.line,
+                    fault.cause + " (called by " + path.string() + ")");
+        // What follows is looked at in a fresh state: every file's faults, not those that one file caused in others.
+        if (fault.exceeded) scratch_ = std::make_unique<Sandbox>(limits_, nothing_, set->library);
+    }
 }
 
 // A partner's file is named by its entry: a canonical domain, or one with a leading dot.
@@ -89,19 +171,18 @@ void Loader::file(const fs::path& path, bool of_partner) {
         if (path.filename() != wanted)
             return problem(path, 0, "is not named by the canonical domain: rename it to " + wanted);
     }
-    std::string source(longest_file + 1, '\0');
-    std::ifstream stream(path, std::ios::binary);
-    stream.read(source.data(), static_cast<std::streamsize>(source.size()));
-    if (!stream.is_open() || stream.bad()) return problem(path, 0, "cannot be read");
-    source.resize(static_cast<std::size_t>(stream.gcount()));
-    if (source.size() > longest_file) return problem(path, 0, "is longer than 256 KiB");
+    const auto read_source = read(path, longest_file);
+    if (!read_source) return;
+    const auto& source = *read_source;
     Sandbox::Fault wrong;
     std::vector<Sandbox::Fault> faults;
     auto& scripts = set->scripts;
-    if (scratch_->compile(source, script.code, wrong)) {
+    if (scratch_->compile(source, chunk_name, script.code, wrong)) {
         faults = scratch_->add(script, scripts.size());
         for (const auto& row : policy::event_rows())
             if (scratch_->listens(scripts.size(), row.event)) set->events.insert(row.event);
+        for (std::size_t i = 0; i < scratch_->timers(scripts.size()).size(); ++i)
+            set->all_timers.push_back({scripts.size(), i, scratch_->timers(scripts.size())[i].every});
         // Those that running it has named already are left out.
         for (auto& typo : misspelt(source, known_))
             if (std::none_of(faults.begin(), faults.end(), [&](const Sandbox::Fault& one) {
@@ -111,11 +192,7 @@ void Loader::file(const fs::path& path, bool of_partner) {
     } else {
         faults.push_back(wrong);
     }
-    for (const auto& fault : faults) {
-        problem(path, fault.line, fault.cause);
-        // What follows is looked at in a fresh state: every file's faults, not those that one file caused in others.
-        if (fault.exceeded) scratch_ = std::make_unique<Sandbox>(limits_, nothing_);
-    }
+    take(faults, path);
     if (of_partner) set->by_partner.emplace(script.partner, scripts.size());
     else ++set->for_all;
     scripts.push_back(std::move(script));
@@ -133,10 +210,17 @@ std::shared_ptr<const ScriptSet> ScriptSet::load(const std::string& folder,
                                                  std::vector<config::ConfigProblem>& problems) {
     const auto before = problems.size();
     Loader loader(problems);
+    loader.set->library.folder = folder;
+    const auto where = [&](const char* name) -> std::optional<fs::path> {
+        std::error_code ignored;
+        auto path = fs::path(folder) / name;
+        if (fs::symlink_status(path, ignored).type() == fs::file_type::not_found) return std::nullopt;
+        return path;
+    };
+    if (const auto data = where("data")) loader.data(*data);
+    if (const auto modules = where("modules")) loader.modules(*modules);
     loader.folder(folder, false);
-    std::error_code ignored;
-    const auto partners = fs::path(folder) / "partners";
-    if (fs::symlink_status(partners, ignored).type() != fs::file_type::not_found) loader.folder(partners, true);
+    if (const auto partners = where("partners")) loader.folder(*partners, true);
     return problems.size() == before ? loader.set : nullptr;
 }
 

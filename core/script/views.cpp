@@ -46,36 +46,45 @@ void push_recipients(lua_State* lua, const Question& question) {
 }
 
 struct Field {
-    std::string_view name;
+    std::string_view name, type, explanation;
     void (*push)(lua_State*, const Question&);
 };
 
 constexpr Field session_fields[] = {
-    {"id", [](lua_State* lua, const Question& q) { push(lua, q.session()->id()); }},
-    {"connector", [](lua_State* lua, const Question& q) { push(lua, q.session()->connector()); }},
-    {"remote_address", [](lua_State* lua, const Question& q) { push(lua, q.session()->remote_address()); }},
-    {"helo", [](lua_State* lua, const Question& q) { push(lua, q.session()->helo()); }},
-    {"outbound", [](lua_State* lua, const Question& q) { lua_pushboolean(lua, q.session()->outbound()); }},
-    // "tls" is an object of its own: see read().
-    {"tls", nullptr},
+    {"id", "string", "as in the logs", [](lua_State* lua, const Question& q) { push(lua, q.session()->id()); }},
+    {"connector", "string", "the connector's name",
+     [](lua_State* lua, const Question& q) { push(lua, q.session()->connector()); }},
+    {"remote_address", "string", "the peer's address",
+     [](lua_State* lua, const Question& q) { push(lua, q.session()->remote_address()); }},
+    {"helo", "string", "what it called itself, or empty",
+     [](lua_State* lua, const Question& q) { push(lua, q.session()->helo()); }},
+    {"outbound", "boolean", "true where we send",
+     [](lua_State* lua, const Question& q) { lua_pushboolean(lua, q.session()->outbound()); }},
+    // An object of its own: see read().
+    {"tls", "postern.Tls?", "nil in clear", nullptr},
 };
 
 constexpr Field tls_fields[] = {
-    {"version", [](lua_State* lua, const Question& q) { push(lua, q.session()->tls()->protocol); }},
-    {"cipher", [](lua_State* lua, const Question& q) { push(lua, q.session()->tls()->cipher); }},
-    {"subject", push_of_leaf<&CertificateFacts::subject>},
-    {"issuer", push_of_leaf<&CertificateFacts::issuer>},
-    {"serial", push_of_leaf<&CertificateFacts::serial>},
-    {"sha256", push_of_leaf<&CertificateFacts::sha256>},
-    {"names", push_names},
+    {"version", "string", "TLS1.3 or TLS1.2",
+     [](lua_State* lua, const Question& q) { push(lua, q.session()->tls()->protocol); }},
+    {"cipher", "string", "its IANA name: TLS_AES_256_GCM_SHA384",
+     [](lua_State* lua, const Question& q) { push(lua, q.session()->tls()->cipher); }},
+    {"subject", "string?", "RFC 4514 text", push_of_leaf<&CertificateFacts::subject>},
+    {"issuer", "string?", "RFC 4514 text", push_of_leaf<&CertificateFacts::issuer>},
+    {"serial", "string?", "upper-case hex", push_of_leaf<&CertificateFacts::serial>},
+    {"sha256", "string?", "thumbprint", push_of_leaf<&CertificateFacts::sha256>},
+    {"names", "string[]?", "its DNS names", push_names},
 };
 
 constexpr Field envelope_fields[] = {
-    {"sender", [](lua_State* lua, const Question& q) { push(lua, q.envelope()->sender()); }},
-    {"sender_domain", [](lua_State* lua, const Question& q) { push(lua, q.envelope()->sender_domain()); }},
-    {"recipients", push_recipients},
-    {"domain", [](lua_State* lua, const Question& q) { push(lua, q.domain()); }},
-    {"partner",
+    {"sender", "string", "without brackets; empty for <>",
+     [](lua_State* lua, const Question& q) { push(lua, q.envelope()->sender()); }},
+    {"sender_domain", "string", "canonical, or empty",
+     [](lua_State* lua, const Question& q) { push(lua, q.envelope()->sender_domain()); }},
+    {"recipients", "string[]", "addresses; empty at mail", push_recipients},
+    {"domain", "string", "the domain in question, canonical",
+     [](lua_State* lua, const Question& q) { push(lua, q.domain()); }},
+    {"partner", "string?", "the listed entry that it matches",
      [](lua_State* lua, const Question& q) { q.partner().empty() ? lua_pushnil(lua) : push(lua, q.partner()); }},
 };
 
@@ -95,9 +104,11 @@ void push_fields(lua_State* lua, const Question& question) {
 
 // What every event has; its own details stand in the table of policy/events.cpp.
 constexpr Field event_fields[] = {
-    {"name", [](lua_State* lua, const Question& q) { push(lua, policy::find_event(q.event())->name); }},
-    {"header", [](lua_State* lua, const Question& q) { push(lua, q.header()); }},
-    {"fields", push_fields},
+    {"name", "postern.EventName", "which it is",
+     [](lua_State* lua, const Question& q) { push(lua, policy::find_event(q.event())->name); }},
+    {"header", "string", "at header_end and message_end the header section, else empty",
+     [](lua_State* lua, const Question& q) { push(lua, q.header()); }},
+    {"fields", "{name: string, value: string}[]", "the same, values unfolded", push_fields},
 };
 
 bool push_detail(lua_State* lua, const Question& question, std::string_view wanted) {
@@ -114,10 +125,16 @@ enum Kind : int { session_view, tls_view, envelope_view, event_view };
 
 struct Look {
     const char* name;
+    std::string_view class_name, explanation;
     std::span<const Field> fields;
 };
 const Look looks[] = {
-    {"session", session_fields}, {"session.tls", tls_fields}, {"envelope", envelope_fields}, {"event", event_fields}};
+    {"session", "postern.Session", "The first argument; nil where the event has no session.", session_fields},
+    {"session.tls", "postern.Tls",
+     "The connection, and the peer's certificate as presented, not yet verified; nil where it presented none.",
+     tls_fields},
+    {"envelope", "postern.Envelope", "The second argument; nil before MAIL.", envelope_fields},
+    {"event", "postern.Event", "The third argument; its details beside these stand in events.md.", event_fields}};
 
 // The object itself: which it is, and where the question stands.
 struct View {
@@ -180,6 +197,16 @@ int make(lua_State* lua, Kind kind, const Question* const* shown, int tls) {
 }
 
 }  // namespace
+
+std::vector<ApiClass> view_classes() {
+    std::vector<ApiClass> classes;
+    for (const auto& look : looks) {
+        classes.push_back({look.class_name, look.explanation, {}});
+        for (const auto& field : look.fields)
+            classes.back().fields.push_back({field.name, field.type, field.explanation});
+    }
+    return classes;
+}
 
 Views make_views(lua_State* lua, const Question* const* shown) {
     Views views;

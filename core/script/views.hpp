@@ -5,6 +5,7 @@
 
 #include <lua.hpp>
 #include <postern/decider.hpp>
+#include <script/api.hpp>
 
 namespace postern::script {
 
@@ -12,6 +13,9 @@ namespace postern::script {
 struct Views {
     int session = LUA_NOREF, tls = LUA_NOREF, envelope = LUA_NOREF, event = LUA_NOREF;
 };
+
+// For the reference: session, its TLS, envelope, what every event has.
+std::vector<ApiClass> view_classes();
 
 // Makes them; each looks at `*shown`, which is null while no call runs.
 Views make_views(lua_State* lua, const Question* const* shown);

@@ -83,15 +83,17 @@ Upstream http {behind.address}:{behind.port}
 
 
 class NameServer(Service):
-    """Knows `hosts` (name: address) and `mx` (domain: host), and says of everything else that it does not exist."""
+    """Knows `hosts` (name: address), `mx` (domain: host) and what `more` says in dnsmasq's own words, and says of
+    everything else that it does not exist."""
 
-    def __init__(self, folder, hosts, mx):
+    def __init__(self, folder, hosts, mx, more=()):
         super().__init__(folder, 'dnsmasq')
         lines = ['keep-in-foreground', 'log-facility=-', 'no-resolv', 'no-hosts', 'bind-interfaces',
                  'user=', 'group=', 'local=//', 'local=/#/', f'listen-address={self.address}',
                  f'port={self.port}', 'cache-size=0', f'pid-file={self.folder}/pid']
         lines += [f'host-record={name},{address}' for name, address in hosts.items()]
         lines += [f'mx-host={domain},{host},10' for domain, host in mx.items()]
+        lines += more
         write(self.folder + '/dnsmasq.conf', '\n'.join(lines) + '\n')
 
     def command(self):

@@ -126,7 +126,9 @@ TEST_CASE("the scripts that are shipped load", "[script][load]") {
     const fs::path shipped = fs::path(POSTERN_SOURCE_DIR) / "scripts";
     fs::copy(shipped / "domain-security.lua", folder.path);
     fs::create_directory(folder.path / "partners");
-    for (const auto& one : fs::directory_iterator(shipped / "examples")) fs::copy(one.path(), folder.path / "partners");
+    for (const auto& one : fs::directory_iterator(shipped / "examples"))
+        if (one.is_regular_file()) fs::copy(one.path(), folder.path / "partners");
+    fs::copy(shipped / "examples" / "dnsbl", folder.path, fs::copy_options::recursive);
     CHECK(folder.load()->has_partner("woodgrovebank.com"));
     Asked asked(folder);
     CHECK_FALSE(asked.mail().decision.demand);
