@@ -20,6 +20,8 @@ Event event_of(ServerPhase phase) {
             return Event::ehlo;
         case ServerPhase::starttls:
             return Event::starttls;
+        case ServerPhase::auth:
+            return Event::auth;
         default:
             return Event::data_start;
     }
@@ -249,6 +251,7 @@ awaitable<void> Inbound::ask() {
         std::vector<Detail> details;
         if (event == Event::data_start)
             details.push_back({"declared_size", std::to_string(machine_->transaction().declared_size)});
+        if (event == Event::auth) details.push_back({"mechanism", std::string(machine_->auth_mechanism())});
         const auto asked = co_await early(event, std::move(details));
         if (event == Event::ehlo) edit_extensions(asked.merged.effects);
         verdict = asked.merged.verdict;

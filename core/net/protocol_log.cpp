@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <net/protocol_log.hpp>
+#include <utility>
 
 namespace postern::net {
 
@@ -34,18 +36,36 @@ void ProtocolLog::flush() {
     records_.clear();
 }
 
+// What stands behind the mechanism of AUTH may be a password (RFC 4954 4), also where AUTH is not offered.
+static bool hide_secret(std::string& line) {
+    constexpr std::string_view verb = "AUTH ";
+    const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; };
+    if (line.size() < verb.size() ||
+        !std::equal(verb.begin(), verb.end(), line.begin(), [&](char wanted, char c) { return wanted == upper(c); }))
+        return false;
+    const auto blank = line.find(' ', line.find_first_not_of(' ', verb.size()));
+    if (blank != std::string::npos) line.replace(blank + 1, std::string::npos, "...");
+    return true;
+}
+
 void ProtocolLog::lines(ProtocolEvent event, std::string_view octets, std::string& rest) {
     if (level_ == config::ProtocolLogging::none) return;
+    const bool secrets = event == ProtocolEvent::received;
     rest += octets;
     for (std::size_t end; (end = rest.find('\n')) != std::string::npos;) {
         auto line = rest.substr(0, end && rest[end - 1] == '\r' ? end - 1 : end);
         rest.erase(0, end + 1);
+        if (secrets && std::exchange(cut_secret_, false)) continue;
+        if (secrets) hide_secret(line);
         add(event, std::move(line), {});
     }
     // A stranger's endless line is cut in the log as it is refused in the session.
     if (rest.size() > longest_line) {
-        add(event, rest.substr(0, longest_line), "line cut");
+        auto line = rest.substr(0, longest_line);
         rest.clear();
+        if (secrets && cut_secret_) return;
+        cut_secret_ = secrets && hide_secret(line);
+        add(event, std::move(line), "line cut");
     }
 }
 

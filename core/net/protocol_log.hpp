@@ -32,6 +32,7 @@ private:
     ProtocolRecord head_;
     std::vector<ProtocolRecord> records_;
     std::string sent_rest_, received_rest_;
+    bool cut_secret_ = false;  // what follows up to the line's end is the rest of an AUTH
 };
 
 }  // namespace postern::net

@@ -11,6 +11,7 @@ namespace {
 constexpr DetailRow reload_details[] = {{"file", "the configuration's file"}, {"generation", "its number", true}};
 constexpr DetailRow timer_details[] = {{"tick", "minutes since the start", true}};
 constexpr DetailRow hello_details[] = {{"server_name", "the SNI that the client sent, or empty"}};
+constexpr DetailRow auth_details[] = {{"mechanism", "as asked for, upper case"}};
 constexpr DetailRow failed_details[] = {{"reason", "one sentence"}};
 constexpr DetailRow judged_details[] = {{"standing", "passes, exception or refused"},
                                         {"reason", "the token of the first fault, or empty"},
@@ -90,12 +91,12 @@ constexpr EventRow rows[] = {
     {Event::tls_failed, "tls_failed", "the handshake broke", true, false, false, false, failed_details, {}, logged},
     {Event::auth,
      "auth",
-     "AUTH came in; this version offers none, so it is not asked yet",
+     "AUTH came in; the core offers none and answers 502 where no decider refuses first",
      true,
      false,
      true,
      false,
-     {},
+     auth_details,
      {},
      remembered},
     {Event::mail, "mail", "MAIL FROM came in", true, true, true, true, {}, {}, deferred},

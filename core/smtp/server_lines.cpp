@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t endless_line = 64u << 10;
 constexpr std::size_t most_bare_line_ends = 3;
 constexpr std::array http_verbs{"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "TRACE"};
-constexpr std::array not_offered{"EXPN", "ETRN", "TURN", "ATRN", "BDAT", "AUTH", "SEND", "SOML", "SAML"};
+constexpr std::array not_offered{"EXPN", "ETRN", "TURN", "ATRN", "BDAT", "SEND", "SOML", "SAML"};
 
 template <class List>
 bool among(const List& list, std::string_view word) {
@@ -79,6 +79,7 @@ void State::run_line(std::string line) {
     if (verb == "RCPT") return rcpt_to(argument);
     if (verb == "DATA") return data_command(argument);
     if (verb == "STARTTLS") return starttls(argument);
+    if (verb == "AUTH") return auth(argument);
     if (verb == "RSET") {
         if (!argument.empty()) return error(501, "5.5.4", "RSET takes no argument");
         forget_transaction();

@@ -94,6 +94,7 @@ void ServerSession::refuse(const mail::Reply& last_word) {
 }
 
 ServerPhase ServerSession::phase() const { return state_->phase; }
+std::string_view ServerSession::auth_mechanism() const { return state_->auth_mechanism; }
 bool ServerSession::in_tls() const { return state_->tls; }
 bool ServerSession::in_transaction() const { return state_->in_transaction; }
 const Transaction& ServerSession::transaction() const { return state_->transaction; }
@@ -121,6 +122,10 @@ void ServerSession::answer(const Verdict& verdict) {
             break;
         case ServerPhase::starttls:
             s.answer_starttls(verdict);
+            break;
+        case ServerPhase::auth:
+            if (verdict.kind != VerdictKind::proceed) s.say(mail::checked(verdict), true);
+            else s.error(502, "5.5.1", "AUTH is not offered here");
             break;
         case ServerPhase::mail:
             s.answer_mail(verdict);

@@ -52,7 +52,7 @@ struct ServerPeer {
 };
 
 enum class ServerDo : std::uint8_t { read, ask, start_tls, header, body, commit, close };
-enum class ServerPhase : std::uint8_t { connect, helo, starttls, mail, recipient, data };
+enum class ServerPhase : std::uint8_t { connect, helo, starttls, auth, mail, recipient, data };
 
 struct Transaction {
     mail::Path sender;                   // empty path for <>
@@ -78,6 +78,7 @@ public:
     void refuse(const mail::Reply& last_word);  // 421 and close, for limits of the driver
 
     ServerPhase phase() const;
+    std::string_view auth_mechanism() const;  // ServerPhase::auth: upper case, as asked for
     void answer(const Verdict& verdict);  // a decider's nonsense becomes 451 4.3.0 here
     // ServerPhase::helo, before answer(): keywords left out of this EHLO reply, whole lines put in.
     void edit_extensions(std::vector<std::string> hidden, std::vector<std::string> added);

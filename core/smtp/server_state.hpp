@@ -15,7 +15,7 @@ struct ServerSession::State {
     Mode mode = Mode::connect;
     ServerPhase phase = ServerPhase::connect;
     std::string input, output;
-    std::string helo;
+    std::string helo, auth_mechanism;
     std::vector<std::string> hidden_extensions, added_extensions;  // of the EHLO reply under way
     bool extended = false, tls = false;
     bool offered = false, tried = false;  // STARTTLS
@@ -47,6 +47,7 @@ struct ServerSession::State {
     void rcpt_to(std::string_view argument);
     void data_command(std::string_view argument);
     void starttls(std::string_view argument);
+    void auth(std::string_view argument);
     bool mail_parameters(std::string_view text);
     void answer_helo(const Verdict& verdict);
     void answer_starttls(const Verdict& verdict);

@@ -75,6 +75,14 @@ void State::answer_starttls(const Verdict& verdict) {
     mode = Mode::handshake;
 }
 
+// Not offered; who tries it all the same (a guesser of passwords, mostly) is shown to deciders.
+void State::auth(std::string_view argument) {
+    auth_mechanism.clear();
+    for (const char c : argument.substr(0, std::min<std::size_t>(argument.find(' '), 20)))  // RFC 4422 3.1
+        auth_mechanism += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    ask(ServerPhase::auth);
+}
+
 static bool starts_with_word(std::string_view& text, std::string_view word) {
     if (text.size() < word.size()) return false;
     const bool same = std::equal(word.begin(), word.end(), text.begin(),

@@ -21,6 +21,7 @@ CASES = [
     ('bare CR in a command', b'NO\rOP\r\n', '500 5.5.2', False),
     ('three bare newlines', b'NOOP\n\r\nNOOP\n\r\nNOOP\n\r\n', '421 4.7.0', True),
     ('an unknown verb', HEAD + b'FROB\r\n', '500 5.5.2', False),
+    ('AUTH, not offered', HEAD + b'AUTH PLAIN AGV2ZQBzZWNyZXQ=\r\n', '502 5.5.1', False),
     ('a known verb that is not offered', HEAD + b'ETRN x\r\n', '502 5.5.1', False),
     ('EHLO without a name', b'EHLO\r\n', '501', False),
     ('EHLO with a bad name', b'EHLO a b\r\n', '501', False),

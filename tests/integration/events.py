@@ -107,6 +107,8 @@ def conversation(world):
     both(world, 'connection', 'defer', 'return postern.defer("not now")', lambda who: greeting_refused(world, who))
     both(world, 'ehlo', 'reject', 'return postern.reject("not you")', refused('550', 'EHLO again.example'))
     both(world, 'starttls', 'defer', 'return postern.defer("later")', refused('45', 'STARTTLS'))
+    both(world, 'auth', 'reject', 'return postern.reject("no guessing by " .. event.mechanism)',
+         refused('550 5.7.1', 'AUTH plain AGV2ZQBzZWNyZXQ='))
     both(world, 'mail', 'reject', 'return postern.reject("not from there")', refused('550 5.7.1', f'MAIL FROM:<{OTHER}>'))
     both(world, 'recipient', 'reject', 'return postern.reject("not to " .. event.recipient)',
          refused('550 5.7.1', f'MAIL FROM:<{OTHER}>', f'RCPT TO:<{OURS}>'))

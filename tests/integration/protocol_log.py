@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The protocol log of one conversation over mutual TLS, as both sides wrote it and `postern log show` prints it: lines and
 order of the white paper's examples. And `postern proxy`, which needs no daemon."""
+import glob
 import os
 import re
 import sys
@@ -8,6 +9,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lab.client import Sender, message
+from lab.expect import check
 from lab.partners import CONTOSO, WOODGROVE, World
 from lab.process import wait_until
 
@@ -55,6 +57,10 @@ def main():
                             message('bob@contoso.com', 'eve@woodgrovebank.com', 'logged'))
         world.woodgrove.arrived('eve@woodgrovebank.com', 'logged')
 
+        with Sender(world.contoso, source='127.0.6.2') as guesser:
+            check('AUTH is not offered', guesser.answer('aUtH PLAIN ' + 'QUdWMlpRQnpaV055WlhR' * 300), '50')
+            check('nor any other', guesser.answer('AUTH LOGIN c2VjcmV0'), '502 5.5.1')
+
         def shown(edge, *words):
             """The records are written off the session's path: wait for the last line."""
             def ready():
@@ -94,6 +100,12 @@ def main():
             raise SystemExit(f'FAILED --help lists what plugins bring: {listed}')
         for edge in (world.contoso, world.woodgrove):
             edge.stop()
+        written = ''.join(open(path, encoding='utf-8').read()
+                          for path in glob.glob(world.contoso.folder + '/protocol/**', recursive=True) if os.path.isfile(path))
+        for wanted in ('aUtH PLAIN ...', 'AUTH LOGIN ...'):
+            check('what was tried is logged', wanted if wanted in written else 'not there', wanted)
+        for secret in ('QUdWMlpRQnpaV055WlhR', 'c2VjcmV0'):
+            check('what was sent with it is not', 'clean' if secret not in written else secret, 'clean')
 
 
 main()

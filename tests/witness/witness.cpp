@@ -22,6 +22,7 @@ constexpr std::pair<Event, std::string_view> events[] = {
     {Event::client_hello, "client_hello"},
     {Event::tls_established, "tls_established"},
     {Event::tls_failed, "tls_failed"},
+    {Event::auth, "auth"},
     {Event::peer_judged, "peer_judged"},
     {Event::mail, "mail"},
     {Event::recipient, "recipient"},
