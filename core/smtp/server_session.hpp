@@ -79,7 +79,7 @@ public:
 
     ServerPhase phase() const;
     std::string_view auth_mechanism() const;  // ServerPhase::auth: upper case, as asked for
-    void answer(const Verdict& verdict);  // a decider's nonsense becomes 451 4.3.0 here
+    void answer(const Verdict& verdict);      // a decider's nonsense becomes 451 4.3.0 here
     // ServerPhase::helo, before answer(): keywords left out of this EHLO reply, whole lines put in.
     void edit_extensions(std::vector<std::string> hidden, std::vector<std::string> added);
     // RCPT: like answer, and counts towards unknown_recipients.
