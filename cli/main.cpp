@@ -4,6 +4,7 @@
 #include <app/log_sink.hpp>
 #include <cli/plugin_commands.hpp>
 #include <cli/plugin_files.hpp>
+#include <cli/policy_test.hpp>
 #include <cli/terminal.hpp>
 
 using namespace postern;
@@ -19,6 +20,8 @@ constexpr const char* usage =
     "      generation, counters, alarms; exit 1 with an alarm\n"
     "  plugin list [--json] | plugin order | plugin check FILE...\n"
     "      what is loaded, who is asked first, and whether a file would be taken\n"
+    "  policy test [FILE|FOLDER...] [--listed DOMAIN]... [--coverage] [--min-coverage PERCENT] [--json]\n"
+    "      runs the tests beside policy scripts; needs neither configuration nor daemon\n"
     "  queue release ID\n"
     "      a message that a policy holds is delivered\n"
     "  help\n"
@@ -51,6 +54,7 @@ int run(const std::optional<std::string>& file, const std::vector<std::string>& 
     const bool config = first == "config" && words.size() >= 2 && words[1] == "check";
     if (config && words.size() > 3) return print("usage: postern config check [FILE]\n", stderr), exit_usage;
     if (config) return config_check(words.size() == 3 ? words[2] : file.value_or(default_file));
+    if (first == "policy") return policy_test(file, words);
     const auto place = find_place(file);
     if (first == "--help" || first == "-h" || first == "help") return help(place);
     if (!place.usable) {

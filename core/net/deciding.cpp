@@ -105,12 +105,4 @@ void tell_observers(const Services& services, const policy::AskedQuestion& quest
     for (auto* observer : observers) observer->saw(what);
 }
 
-Verdict policy_failed(std::string_view domain, std::string_view session) {
-    const auto whose = domain.empty() ? std::string("mail") : "mail of " + std::string(domain);
-    return Verdict::defer("plugin-failed: " + whose +
-                              " cannot be decided: a policy failed here; try again later (session " +
-                              std::string(session) + ")",
-                          "4.3.0", 451);
-}
-
 }  // namespace postern::net

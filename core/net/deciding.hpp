@@ -5,6 +5,7 @@
 
 #include <net/services.hpp>
 #include <policy/events.hpp>
+#include <policy/faults.hpp>
 
 namespace postern::net {
 
@@ -32,7 +33,6 @@ awaitable<void> run_timer(const Services& services, Worker& worker, std::shared_
 
 void tell_observers(const Services& services, const policy::AskedQuestion& question, const Verdict& verdict);
 
-// The one reply to a failed decider. `domain` may be empty.
-Verdict policy_failed(std::string_view domain, std::string_view session);
+using policy::policy_failed;
 
 }  // namespace postern::net

@@ -64,4 +64,12 @@ Reply reply_to(const Fault& fault, const Partner& partner, std::string_view doma
     return reply;
 }
 
+Verdict policy_failed(std::string_view domain, std::string_view session) {
+    const auto whose = domain.empty() ? std::string("mail") : "mail of " + std::string(domain);
+    return Verdict::defer("plugin-failed: " + whose +
+                              " cannot be decided: a policy failed here; try again later (session " +
+                              std::string(session) + ")",
+                          "4.3.0", 451);
+}
+
 }  // namespace postern::policy

@@ -29,4 +29,7 @@ struct Fault {
 // The reply at MAIL: "454 4.7.5 no-certificate: woodgrovebank.com ... (session 08C895F533E837EC)".
 Reply reply_to(const Fault& fault, const Partner& partner, std::string_view domain, std::string_view session);
 
+// The one reply to a decider that failed, native or script. `domain` may be empty.
+Verdict policy_failed(std::string_view domain, std::string_view session);
+
 }  // namespace postern::policy

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <script/branches.hpp>
 #include <script/data_files.hpp>
 #include <string>
 
@@ -11,6 +12,8 @@ struct ScriptFile {
     std::string path;     // as messages name it
     std::string partner;  // the listed entry; empty: for all
     std::string code;     // compiled by this very Lua
+    // Where its code tells what it decided, when a test measures that (branches.hpp); else null.
+    std::vector<Branch>* branches = nullptr;
 };
 
 struct Library {

@@ -25,4 +25,11 @@ public:
     std::map<std::string, std::size_t, std::less<>> by_partner;
 };
 
+// One file alone, as the folder would load it; for an entry where `of_partner`. For tests of scripts.
+std::shared_ptr<LoadedSet> load_one(const std::string& path, bool of_partner,
+                                    std::vector<config::ConfigProblem>& problems);
+
+// "a.lua" of "a_test.lua", or empty. No domain holds an underscore, so no partner's script is taken for a test.
+std::string tested_by(std::string_view file_name);
+
 }  // namespace postern::script

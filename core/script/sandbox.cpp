@@ -5,6 +5,7 @@
 #include <script/answers.hpp>
 #include <script/api.hpp>
 #include <script/libraries.hpp>
+#include <script/probe.hpp>
 #include <script/sandbox.hpp>
 
 namespace postern::script {
@@ -163,6 +164,7 @@ std::vector<LuaState::Fault> Sandbox::add(const ScriptFile& file, std::size_t pl
         if (luaL_loadbufferx(lua, file.code.data(), file.code.size(), chunk_name, "b") != LUA_OK) lua_error(lua);
         push_environment(lua);
         lua_setupvalue(lua, -2, 1);
+        if (file.branches) unwrap_probed(lua, *file.branches);
         lua_call(lua, 0, 0);
     };
     Fault fault;

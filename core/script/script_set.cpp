@@ -30,12 +30,15 @@ public:
     void folder(const fs::path& path, bool of_partners);
     void modules(const fs::path& path);
     void data(const fs::path& path);
+    void file(const fs::path& path, bool of_partner);
+    // Data and modules of the scripts folder.
+    void shared(const std::string& folder);
     std::shared_ptr<LoadedSet> set = std::make_shared<LoadedSet>();
 
 private:
     std::vector<fs::path> list(const fs::path& path, std::initializer_list<std::string_view> endings);
     std::optional<std::string> read(const fs::path& path, std::uintmax_t longest);
-    void file(const fs::path& path, bool of_partner);
+    bool is_test(const fs::path& path);
     void module(const fs::path& path);
     void take(const std::vector<Sandbox::Fault>& faults, const fs::path& path);
     bool trusted(const fs::path& path, bool folder);
@@ -72,7 +75,7 @@ std::vector<fs::path> Loader::list(const fs::path& path, std::initializer_list<s
     std::error_code wrong;
     for (fs::directory_iterator i(path, wrong), end; !wrong && i != end; i.increment(wrong)) {
         const auto name = i->path().filename().string();
-        if (std::ranges::any_of(endings, [&](auto ending) { return name.ends_with(ending); }))
+        if (std::ranges::any_of(endings, [&](auto ending) { return name.ends_with(ending); }) && !is_test(i->path()))
             found.push_back(i->path());
         if (set->scripts.size() + found.size() > most_files) {
             problem(path, 0, "more than " + std::to_string(most_files) + " files");
@@ -121,6 +124,16 @@ void Loader::data(const fs::path& path) {
     }
 }
 
+void Loader::shared(const std::string& folder) {
+    set->library.folder = folder;
+    const auto there = [&](const char* name) {
+        std::error_code ignored;
+        return fs::symlink_status(fs::path(folder) / name, ignored).type() != fs::file_type::not_found;
+    };
+    if (there("data")) data(fs::path(folder) / "data");
+    if (there("modules")) modules(fs::path(folder) / "modules");
+}
+
 // Compiled as a function of its globals: each script that asks for it gets an instance, of the same code.
 void Loader::module(const fs::path& path) {
     if (!trusted(path, false)) return;
@@ -149,6 +162,15 @@ void Loader::take(const std::vector<Sandbox::Fault>& faults, const fs::path& pat
         // What follows is looked at in a fresh state: every file's faults, not those that one file caused in others.
         if (fault.exceeded) scratch_ = std::make_unique<Sandbox>(limits_, nothing_, set->library);
     }
+}
+
+// Passed over; but a policy that happens to be called like one must not be left out in silence.
+bool Loader::is_test(const fs::path& path) {
+    const auto tested = tested_by(path.filename().string());
+    std::error_code ignored;
+    if (!tested.empty() && !fs::exists(path.parent_path() / tested, ignored))
+        problem(path, 0, "is taken for a test of " + tested + ", which is not there: rename it, or remove it");
+    return !tested.empty();
 }
 
 // A partner's file is named by its entry: a canonical domain, or one with a leading dot.
@@ -206,21 +228,33 @@ std::vector<std::string> LoadedSet::files() const {
     return paths;
 }
 
+std::shared_ptr<LoadedSet> load_one(const std::string& path, bool of_partner,
+                                    std::vector<config::ConfigProblem>& problems) {
+    const auto before = problems.size();
+    Loader loader(problems);
+    // As in to_text(): a partner's script lies one folder deeper.
+    auto folder = fs::path(path).parent_path();
+    if (folder.filename() == "partners") folder = folder.parent_path();
+    loader.shared(folder.string());
+    loader.file(path, of_partner);
+    return problems.size() == before ? loader.set : nullptr;
+}
+
+std::string tested_by(std::string_view file_name) {
+    constexpr std::string_view ending = "_test.lua";
+    if (!file_name.ends_with(ending) || file_name.size() == ending.size()) return {};
+    return std::string(file_name.substr(0, file_name.size() - ending.size())) + ".lua";
+}
+
 std::shared_ptr<const ScriptSet> ScriptSet::load(const std::string& folder,
                                                  std::vector<config::ConfigProblem>& problems) {
     const auto before = problems.size();
     Loader loader(problems);
-    loader.set->library.folder = folder;
-    const auto where = [&](const char* name) -> std::optional<fs::path> {
-        std::error_code ignored;
-        auto path = fs::path(folder) / name;
-        if (fs::symlink_status(path, ignored).type() == fs::file_type::not_found) return std::nullopt;
-        return path;
-    };
-    if (const auto data = where("data")) loader.data(*data);
-    if (const auto modules = where("modules")) loader.modules(*modules);
+    loader.shared(folder);
     loader.folder(folder, false);
-    if (const auto partners = where("partners")) loader.folder(*partners, true);
+    std::error_code ignored;
+    const auto partners = fs::path(folder) / "partners";
+    if (fs::symlink_status(partners, ignored).type() != fs::file_type::not_found) loader.folder(partners, true);
     return problems.size() == before ? loader.set : nullptr;
 }
 
