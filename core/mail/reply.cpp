@@ -33,16 +33,20 @@ static bool is_enhanced(std::string_view text, char first) {
     return dots == 2 && text.back() != '.' && text[1] == '.';
 }
 
-Reply checked(const Verdict& verdict) {
-    const Reply nonsense{451, "4.3.0", "a policy here gave no usable answer, try again later"};
+bool usable(const Verdict& verdict) {
     const auto& reply = verdict.reply;
-    const bool defer = verdict.kind == VerdictKind::defer, reject = verdict.kind == VerdictKind::reject;
-    if (!defer && !reject) return nonsense;
-    if (reply.code < (defer ? 400 : 500) || reply.code > (defer ? 499 : 599)) return nonsense;
-    if (reply.text.empty() || !is_enhanced(reply.enhanced, defer ? '4' : '5')) return nonsense;
-    if (std::any_of(reply.text.begin(), reply.text.end(), [](unsigned char c) { return c < 32 || c == 127; }))
-        return nonsense;
-    return {reply.code, reply.enhanced.empty() ? (defer ? "4.7.1" : "5.7.1") : reply.enhanced, reply.text};
+    const bool defer = verdict.kind == VerdictKind::defer;
+    if (!defer && verdict.kind != VerdictKind::reject) return false;
+    if (reply.code < (defer ? 400 : 500) || reply.code > (defer ? 499 : 599)) return false;
+    if (reply.text.empty() || !is_enhanced(reply.enhanced, defer ? '4' : '5')) return false;
+    return std::none_of(reply.text.begin(), reply.text.end(), [](unsigned char c) { return c < 32 || c == 127; });
+}
+
+Reply checked(const Verdict& verdict) {
+    if (!usable(verdict)) return {451, "4.3.0", "a policy here gave no usable answer, try again later"};
+    const auto& reply = verdict.reply;
+    const auto* otherwise = verdict.kind == VerdictKind::defer ? "4.7.1" : "5.7.1";
+    return {reply.code, reply.enhanced.empty() ? otherwise : reply.enhanced, reply.text};
 }
 
 }  // namespace postern::mail

@@ -23,6 +23,8 @@ struct Reply {
 // `with_enhanced`.
 std::string to_wire(const Reply& reply, bool with_enhanced);
 
+// Whether a verdict other than proceed can be said on the wire.
+bool usable(const Verdict& verdict);
 // A decider's reply, or 451 4.3.0 where it is no reply: code outside 4xx/5xx, classes at odds, CR or LF, no text.
 Reply checked(const Verdict& verdict);
 

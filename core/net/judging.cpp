@@ -19,12 +19,13 @@ static std::string missing_role(const Services& services, const Generation& gene
     return {};
 }
 
-static NameEvidence name_evidence(NameMatcher& matcher, const CertificateFacts& leaf, std::string_view entry,
-                                  std::string_view domain, const policy::Partner& partner) {
-    auto evidence = matcher.speaks_for(leaf, domain, partner.name_rule);
-    if (evidence.speaks || !partner.speaks_for_base) return evidence;
-    auto base = matcher.speaks_for(leaf, policy::entry_domain(entry), partner.name_rule);
-    return base.speaks ? base : evidence;
+static Outcome<NameEvidence> name_evidence(plugins::HeldMatcher& matcher, const CertificateFacts& leaf,
+                                           std::string_view entry, std::string_view domain,
+                                           const policy::Partner& partner) {
+    auto evidence = matcher.evidence(leaf, domain, partner.name_rule);
+    if (!evidence || evidence->speaks || !partner.speaks_for_base) return evidence;
+    auto base = matcher.evidence(leaf, policy::entry_domain(entry), partner.name_rule);
+    return !base || base->speaks ? base : evidence;
 }
 
 static bool any_name_allowed(const policy::Partner& partner, Time now) {
@@ -59,8 +60,13 @@ awaitable<void> judge_peer(const Services& services, std::shared_ptr<const Gener
     evidence.missing_role = missing_role(services, *generation, requirement);
     if (!evidence.missing_role.empty() || !evidence.tls || evidence.tls->peer_chain.empty()) co_return;
     const auto now = std::chrono::system_clock::now();
-    evidence.name =
+    auto named =
         name_evidence(*services.plugins.names(), evidence.tls->peer_chain.front(), entry, domain, requirement.partner);
+    if (!named) {
+        evidence.failed = {"plugin-failed", "could not be matched to its name: " + named.failure.text};
+        co_return;
+    }
+    evidence.name = std::move(*named);
     auto request = request_for(*generation, requirement.partner, entry, evidence, now);
     auto pending = generation->providers->judge->judge(std::move(request));
     auto judgement = co_await answer_of(std::move(pending), evidence_time, "revocation-pending");

@@ -200,7 +200,9 @@ void PluginSet::retire() {
         if (!one->ended) one->end();
 }
 
-NameMatcher* PluginSet::names() const { return state_->get<NameMatcher>(); }
+HeldMatcher* PluginSet::names() const {
+    return static_cast<HeldMatcher*>(state_->get<NameMatcher>());  // a GuardedMatcher always
+}
 RevocationChecker* PluginSet::revocation() const { return state_->get<RevocationChecker>(); }
 Fetcher* PluginSet::fetcher(std::string_view scheme) const { return state_->get<Fetcher>(scheme); }
 ProxyResolver* PluginSet::proxy() const { return state_->get<ProxyResolver>(); }

@@ -50,6 +50,13 @@ private:
     std::vector<std::shared_ptr<void>> in_use_;
 };
 
+// A matcher as the host holds it: what threw is told apart from a name that does not speak, since that is answered 5xx.
+class HeldMatcher : public NameMatcher {
+public:
+    virtual Outcome<NameEvidence> evidence(const CertificateFacts& leaf, std::string_view domain,
+                                           const NameRule& rule) = 0;
+};
+
 class PluginSet {
 public:
     explicit PluginSet(HostParts parts);
@@ -74,7 +81,7 @@ public:
 
     // Guarded, lane-wrapped providers; null where nobody provides it. What was given stays valid for the life of the
     // set; a retired plugin's lane answers plugin-failed. Any thread.
-    NameMatcher* names() const;
+    HeldMatcher* names() const;
     RevocationChecker* revocation() const;
     Fetcher* fetcher(std::string_view scheme) const;
     ProxyResolver* proxy() const;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <plugins/kept_question.hpp>
 #include <plugins/lane.hpp>
+#include <plugins/plugin_set.hpp>
 #include <policy/events.hpp>
 #include <postern/host.hpp>
 
@@ -171,11 +172,18 @@ struct GuardedDecider : Decider {
     std::vector<Event> events() const override { return inner.events(); }
     Pending<Decision> decide(const Question& question) override {
         if (runs == Runs::lane) return decide_on_lane(question);
-        return inline_call(
-            log, plugin, [&] { return inner.decide(question); },
-            [&] {
-                return Pending<Decision>(Failure{"plugin-failed", "the plugin " + plugin + " threw"});
-            });
+        const auto threw = [&] {
+            return Pending<Decision>(Failure{"plugin-failed", "the plugin " + plugin + " threw"});
+        };
+        // Who asks logs what failed, with the session.
+        const auto call = [&] {
+            try {
+                return inner.decide(question);
+            } catch (...) {
+                return threw();
+            }
+        };
+        return inline_call(log, plugin, call, threw);
     }
     Pending<Decision> decide_on_lane(const Question& question) {
         std::vector<std::string_view> names;
@@ -192,15 +200,29 @@ struct GuardedDecider : Decider {
     std::uint64_t asked_at;
 };
 
-struct GuardedMatcher : NameMatcher {
+struct GuardedMatcher : HeldMatcher {
     GuardedMatcher(NameMatcher& provider, Log& to, std::string name)
         : inner(provider), log(to), plugin(std::move(name)) {}
+    // Who asks logs what failed, with the session.
+    Outcome<NameEvidence> evidence(const CertificateFacts& leaf, std::string_view domain,
+                                   const NameRule& rule) override {
+        const auto threw = [&] {
+            return Outcome<NameEvidence>(Failure{"plugin-failed", "the plugin " + plugin + " threw"});
+        };
+        const auto call = [&] {
+            try {
+                return Outcome<NameEvidence>(inner.speaks_for(leaf, domain, rule));
+            } catch (...) {
+                return threw();
+            }
+        };
+        return inline_call(log, plugin, call, threw);
+    }
     NameEvidence speaks_for(const CertificateFacts& leaf, std::string_view domain, const NameRule& rule) override {
-        return inline_call(
-            log, plugin, [&] { return inner.speaks_for(leaf, domain, rule); },
-            [&] {
-                return NameEvidence{false, {}, "the plugin " + plugin + " threw"};
-            });
+        auto found = evidence(leaf, domain, rule);
+        if (found) return std::move(*found);
+        log.error("plugin-failed", found.failure.text);
+        return {false, {}, found.failure.text};
     }
     NameMatcher& inner;
     Log& log;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cctype>
+#include <mail/reply.hpp>
 #include <policy/events.hpp>
 
 namespace postern::policy {
@@ -305,7 +306,13 @@ const EffectRow* find_effect(EffectKind kind) {
 
 std::string nonsense(const EventRow& row, const Decision& decision) {
     const auto at = " at the event " + std::string(row.name);
-    if (decision.verdict.kind != VerdictKind::proceed && !row.verdict) return "defer and reject are not taken" + at;
+    const auto& verdict = decision.verdict;
+    if (verdict.kind > VerdictKind::reject || verdict.kind < VerdictKind::proceed)
+        return "a verdict of a kind that this host does not know";
+    if (verdict.kind != VerdictKind::proceed && !row.verdict) return "defer and reject are not taken" + at;
+    if (verdict.kind != VerdictKind::proceed && !mail::usable(verdict))
+        return "a reply that is none: a 4xx or 5xx code, an enhanced code of its class and one printable line are "
+               "wanted";
     if (decision.demand && !row.demand) return "a requirement is not taken" + at;
     if (decision.effects.size() > 64) return "more than 64 effects" + at;
     for (const auto& effect : decision.effects) {

@@ -30,6 +30,13 @@ TEST_CASE("an answer that its event does not take is nonsense", "[policy]") {
     decision.verdict = Verdict::defer("later");
     CHECK(nonsense(*find_event(Event::mail), decision).empty());
     CHECK(nonsense(*find_event(Event::queued), decision) == "defer and reject are not taken at the event queued");
+    for (const auto& bad :
+         {Verdict::reject("no\r\n250 reply"), Verdict::reject("no", "2.0.0"), Verdict::defer("x", "4.3.0", 999)}) {
+        decision.verdict = bad;
+        CHECK(nonsense(*find_event(Event::mail), decision).starts_with("a reply that is none"));
+    }
+    decision.verdict.kind = static_cast<VerdictKind>(77);
+    CHECK(nonsense(*find_event(Event::mail), decision).starts_with("a verdict of a kind"));
     Decision demanding;
     demanding.demand.emplace().mutual = true;
     CHECK(nonsense(*find_event(Event::outbound_requirement), demanding).empty());
