@@ -1,7 +1,6 @@
 // `postern`: what an administrator types. Commands of its own are here; all others come with the plugins
 // (plugin_commands.hpp). Needs neither configuration (place.hpp) nor daemon where the command needs none.
-#include <app/generations.hpp>
-#include <app/log_sink.hpp>
+#include <cli/config_commands.hpp>
 #include <cli/plugin_commands.hpp>
 #include <cli/plugin_files.hpp>
 #include <cli/policy_test.hpp>
@@ -14,8 +13,8 @@ namespace {
 
 constexpr const char* usage =
     "usage: postern [-c FILE] COMMAND\n"
-    "  config check [FILE]\n"
-    "      every fault of a configuration; exit 78 with one\n"
+    "  config check [FILE] | config show [FILE] [--changed] [--json] | config diff [FILE | FILE FILE] [--json]\n"
+    "      every fault of a configuration (exit 78 with one), how it is understood, what a reload of it would change\n"
     "  status [--json]\n"
     "      generation, counters, alarms; exit 1 with an alarm\n"
     "  plugin list [--json] | plugin order | plugin check FILE...\n"
@@ -27,21 +26,6 @@ constexpr const char* usage =
     "  help\n"
     "      this, with the commands that the plugins bring\n";
 
-int config_check(const std::string& file) {
-    auto log = app::make_stderr_log(Severity::warning);
-    Counters counters;
-    plugins::HostParts parts;
-    parts.log = log.get();
-    parts.counters = &counters;
-    plugins::PluginSet plugins(std::move(parts));
-    const auto built = app::build(file, 0, plugins);
-    for (const auto& problem : built.problems)
-        print(config::to_text(problem) + (problem.warning ? " (warning)" : "") + "\n");
-    if (!built.generation) return exit_configuration;
-    print(file + ": good\n");
-    return 0;
-}
-
 int help(const Place& place) {
     print(usage);
     if (place.usable) print(PluginCommands(place).help());
@@ -51,9 +35,7 @@ int help(const Place& place) {
 
 int run(const std::optional<std::string>& file, const std::vector<std::string>& words) {
     const auto& first = words.front();
-    const bool config = first == "config" && words.size() >= 2 && words[1] == "check";
-    if (config && words.size() > 3) return print("usage: postern config check [FILE]\n", stderr), exit_usage;
-    if (config) return config_check(words.size() == 3 ? words[2] : file.value_or(default_file));
+    if (first == "config") return config_command(file, words);
     if (first == "policy") return policy_test(file, words);
     const auto place = find_place(file);
     if (first == "--help" || first == "-h" || first == "help") return help(place);

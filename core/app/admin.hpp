@@ -9,6 +9,7 @@ struct AdminParts {
     std::function<std::shared_ptr<const net::Generation>()> current;
     const net::Services& services;
     const Lifetimes& lifetimes;
+    std::shared_ptr<const config::Settings> started;  // of the first generation
 };
 
 // On the loop; what may take long is done on the pool or the plugin's lane.

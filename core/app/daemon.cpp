@@ -155,7 +155,7 @@ void Daemon::make_parts() {
                       [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); }});
     listeners_ = std::make_unique<Listeners>(loop_, *services_, workers_, draining_);
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
-    admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_});
+    admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_, generation_->settings});
     control_ = std::make_unique<Control>(
         loop_, [this](std::vector<std::string> words) { return answer(*admin_, std::move(words)); });
     // A reload may take its time; a session may not wait for a core.

@@ -10,13 +10,15 @@ using enum KeyKind;
 
 constexpr Key table[] = {
     {"", "fqdn", text, "", "Our name: greeting of connectors without their own, notices, authserv-id."},
-    {"", "spool", path, "/var/spool/postern", "Folder of accepted mail that waits."},
-    {"", "state", path, "/var/lib/postern", "Folder in which plugins keep what survives a restart."},
-    {"", "control_socket", path, "/run/postern/control", "Unix socket on which `postern` reaches the daemon."},
+    {"", "spool", path, "/var/spool/postern", "Folder of accepted mail that waits.", false, true},
+    {"", "state", path, "/var/lib/postern", "Folder in which plugins keep what survives a restart.", false, true},
+    {"", "control_socket", path, "/run/postern/control", "Unix socket on which `postern` reaches the daemon.", false,
+     true},
     {"", "postmaster_notify", text, "", "Address that hears of alarms."},
-    {"", "user", text, "", "Whom to become after the start as root; nobody else may read keys, spool and state then."},
+    {"", "user", text, "", "Whom to become after the start as root; nobody else may read keys, spool and state then.",
+     false, true},
     {"", "authserv_id", text, "", "Name in our Authentication-Results; the fqdn where it is left out."},
-    {"", "workers", number, "0", "Event loops; 0 = one a core."},
+    {"", "workers", number, "0", "Event loops; 0 = one a core.", false, true},
     {"", "drain_time", duration, "30s", "How long SIGTERM waits for open sessions."},
     {"", "plugin_folder", path, "/usr/lib/postern/plugins", "Where NAME.so of each plugin lies."},
     {"", "plugins", block, "", "The plugins in use, each with its own settings."},
@@ -24,7 +26,7 @@ constexpr Key table[] = {
     {"scripts", "folder", path, "", "Folder of *.lua, partners/*.lua, modules/*.lua and data/*."},
     {"scripts", "http_hosts", list, "",
      "Hosts that scripts may ask by postern.http: HOST, or HOST:PORT for another port."},
-    {"", "resolver", block, "", "DNS."},
+    {"", "resolver", block, "", "DNS.", false, true},
     {"resolver", "forward", list, "", "Resolvers to ask, address:port; the system's where left out."},
     {"resolver", "dnssec", text, "log", "on, log or off."},
     {"", "tls_send_domain_secure_list", list, "", "Domains to which mail goes only over mutual TLS."},
@@ -157,7 +159,17 @@ std::string suggestion(std::string_view where, std::string_view name) {
 }
 
 std::string reference_page() {
-    std::string page = "# Configuration reference\n\nGenerated from the table of keys: `posternd --print-reference`.\n";
+    std::string page =
+        "# Configuration reference\n\nGenerated from the table of keys: `posternd --print-reference`.\n\n"
+        "`postern config check` names every fault. `postern config show` prints all of it as it is understood, with "
+        "defaults and\n"
+        "the place of each value, `--changed` what differs from the defaults; secrets are never shown. `postern config "
+        "diff` says\n"
+        "what a reload of the file would change in the running daemon and what only a restart takes up, `config diff A "
+        "B` what\n"
+        "differs between two files (exit 1). What stands in the files that it names (keys, lists of recipients, "
+        "scripts) is not\n"
+        "compared.\n";
     std::vector<std::string_view> blocks;
     for (const auto& key : table)
         if (std::find(blocks.begin(), blocks.end(), key.where) == blocks.end()) blocks.push_back(key.where);
@@ -168,7 +180,7 @@ std::string reference_page() {
             if (key.where == block_name)
                 page += "| `" + std::string(key.name) + "` | " +
                         (key.otherwise.empty() ? "" : "`" + std::string(key.otherwise) + "`") + " | " +
-                        std::string(key.explanation) + " |\n";
+                        std::string(key.explanation) + (key.restart ? " Taken up by a restart alone." : "") + " |\n";
     }
     return page;
 }

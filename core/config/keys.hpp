@@ -15,7 +15,8 @@ struct Key {
     KeyKind kind;
     std::string_view otherwise;  // default, as it would be written; empty = none
     std::string_view explanation;
-    bool many = false;  // may stand more than once (named blocks)
+    bool many = false;     // may stand more than once (named blocks)
+    bool restart = false;  // a reload does not take it up; not_before_start() of app/ compares these
 };
 
 std::span<const Key> keys();

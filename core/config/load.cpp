@@ -214,11 +214,12 @@ void Loader::trusted_server(const SettingsNode& node) {
 
 Loaded load(const std::string& file) {
     Loaded loaded;
-    const auto tree = read_tree(file, loaded.problems);
+    const auto tree = std::make_shared<const SettingsNode>(read_tree(file, loaded.problems));
     auto settings = std::make_shared<Settings>();
     settings->file = file;
+    settings->tree = tree;
     Loader loader(*settings, loaded.problems);
-    loader.walk(tree);
+    loader.walk(*tree);
     loader.cross_check();
     const bool fatal =
         std::any_of(loaded.problems.begin(), loaded.problems.end(), [](const auto& one) { return !one.warning; });

@@ -134,7 +134,8 @@ struct Resolver {
 };
 
 struct Settings {
-    std::string file;  // postern.conf's path
+    std::string file;                          // postern.conf's path
+    std::shared_ptr<const SettingsNode> tree;  // what the files said, for those who ask what is in force
     std::string fqdn;
     std::string spool = "/var/spool/postern", state = "/var/lib/postern", control_socket = "/run/postern/control";
     std::string postmaster_notify, user;  // user: whom to become after binding; empty = stay

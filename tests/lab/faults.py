@@ -196,6 +196,14 @@ def scripts():
                 'by a domain', 'scripts/partners/Wood Grove.lua')
     yield Fault('a script writable by others', other('scripts/a.lua', '-- anybody\n', 0o666), None, 'script: is writable by '
                 'others', 'scripts/a.lua')
+    yield Fault('a test of no script', other('scripts/speed_test.lua', '-- a policy by mistake\n'), None, 'script: is taken for a test '
+                'of speed.lua, which is not there', 'scripts/speed_test.lua')
+    yield Fault('a module that does not compile', other('scripts/modules/words.lua', 'return {\n  no = =\n}\n'), '= =', 'script: ',
+                'scripts/modules/words.lua')
+    yield Fault('a module that is not there', other('scripts/a.lua', '\nlocal words = postern.module("wrods")\n'), 'wrods', 'script: there is no modules/wrods.lua',
+                'scripts/a.lua')
+    yield Fault('a network that is none', other('scripts/data/near.cidr', '10.0.0.0/8 ours\n10.0.0.0/99 nobody\n'), '/99', 'has a prefix length',
+                'scripts/data/near.cidr')
     yield Fault('a script that refuses the configuration', other('scripts/a.lua', 'postern.on("config_validate", function()\n'
                 '  return postern.reject("not on a Friday")\nend)\n'), None, 'scripts: not on a Friday')
     yield Fault('a folder of scripts that is not there', instead('/scripts\n', '/scirpts\n'), 'scripts {', 'scripts: ')

@@ -80,6 +80,7 @@ TEST_CASE("whatever role throws, the question fails closed and names the plugin"
     CHECK(judged.failure.text.find("misbehaves") != std::string::npos);
     CHECK_FALSE(world.providers->judge->load_scopes({}));
     CHECK_FALSE(world.set->names()->speaks_for({}, "contoso.com", {}).speaks);
+    CHECK_FALSE(world.set->names()->evidence({}, "contoso.com", {}));
     CHECK_FALSE(test::wait_for(world.set->delivery("misbehaves")->deliver({})));
     const policy::AskedQuestion question(Event::mail, nullptr, nullptr);
     CHECK_FALSE(test::wait_for(world.providers->deciders(Event::mail).front().decider->decide(question)));

@@ -142,7 +142,7 @@ TEST_CASE("look-ups are the test's own, and a forgotten one is named", "[script]
     CHECK_THAT(with("{}"), EndsWith("a_test.lua:2: the script looks up what the test says nothing of: "
                                     "lookups.dns.A[\"x.example\"]"));
     CHECK_THAT(with("{ dsn = {} }"), EndsWith("there is no lookups.dsn (did you mean dns?)"));
-    CHECK_THAT(with("{ dns = { AAA = {} } }"), EndsWith("there is no lookups.dns.AAA (did you mean A?)"));
+    CHECK_THAT(with("{ dns = { AAA = {} } }"), EndsWith("there is no lookups.dns.AAA (did you mean AAAA?)"));
     CHECK_THAT(with("{ dns = { A = { ['x.example'] = { faliure = 'x' } } } }"), !EndsWith("reply"));
     const auto fetches = on_mail("return postern.reject((postern.http('http://x.example/')))");
     CHECK(failure(fetches,
