@@ -34,6 +34,13 @@ public:
         std::lock_guard lock(mutex_);
         ++connections_;
     }
+    void print_count() {
+        std::lock_guard lock(mutex_);
+        if (messages_ == told_) return;
+        told_ = messages_;
+        std::printf("so far %ld\n", messages_);
+        std::fflush(stdout);
+    }
     void print() {
         std::lock_guard lock(mutex_);
         std::printf("{\"messages\": %ld, \"distinct\": %zu, \"broken\": %ld, \"connections\": %ld}\n", messages_,
@@ -44,7 +51,7 @@ public:
 private:
     std::mutex mutex_;
     std::map<long, int> ids_;
-    long messages_ = 0, broken_ = 0, connections_ = 0;
+    long messages_ = 0, broken_ = 0, connections_ = 0, told_ = 0;
 };
 
 // Header fields up to X-Bench, then the body's hash, dots unstuffed (RFC 5321 4.5.2).
@@ -133,7 +140,8 @@ int main(int argc, char** argv) {
     }).detach();
     std::puts("ready");
     std::fflush(stdout);
-    for (int signal = 0; signal != SIGTERM && signal != SIGUSR1;) sigwait(&term, &signal);
+    const timespec while_waiting{0, 50'000'000};
+    while (sigtimedwait(&term, nullptr, &while_waiting) != SIGTERM) seen.print_count();
     seen.print();
     std::_Exit(0);
 }

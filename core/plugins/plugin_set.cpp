@@ -51,6 +51,14 @@ struct PluginSet::State {
         }
         for (auto* one : leaving) one->retire();
     }
+    // Of several that fill one role the configuration's first one answers, whenever it was loaded.
+    void order_as(const std::vector<config::PluginEntry>& wanted) {
+        const auto place = [&](const std::unique_ptr<Instance>& one) {
+            return std::ranges::find(wanted, one->file.name, &config::PluginEntry::name) - wanted.begin();
+        };
+        std::unique_lock lock(mutex);
+        std::ranges::stable_sort(instances, {}, place);
+    }
     // The newer file takes the place of the one in use, which retires first: both may want the same port or file.
     void replace(Instance& newer) {
         if (!newer.newer.exchange(false)) return;
@@ -176,6 +184,7 @@ void PluginSet::apply(const std::vector<config::PluginEntry>& wanted) {
     state_->take_out([&](const Instance& one) {
         return std::ranges::none_of(wanted, [&](const auto& entry) { return entry.name == one.file.name; });
     });
+    state_->order_as(wanted);
     sweep();
 }
 

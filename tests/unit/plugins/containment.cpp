@@ -89,6 +89,23 @@ TEST_CASE("whatever role throws, the question fails closed and names the plugin"
     CHECK_FALSE(world.providers->tls->connect({}));
 }
 
+TEST_CASE("of two that fill a role the first of the configuration answers, whenever it was loaded", "[plugins]") {
+    World world(std::chrono::seconds(30));
+    const auto folder = std::string(POSTERN_BUILD_DIR) + "/zoo";
+    const std::vector<config::PluginEntry> late{entry("misbehaves", "slow-inline")};
+    auto first = entry("fails-in-role", "throw");
+    first.settings.children.push_back({"role", "names", {}, "postern.conf", 9});
+    const std::vector<config::PluginEntry> both{first, entry("misbehaves", "slow-inline")};
+    for (const auto& wanted : {late, both}) {
+        REQUIRE(world.set->load(folder, wanted).empty());
+        world.set->start(wanted);
+        world.providers = world.set->providers(wanted);
+        world.set->apply(wanted);
+        const bool slow = world.set->names()->speaks_for({}, "contoso.com", {}).matched == "slow.example";
+        CHECK(slow == (wanted.size() == 1));
+    }
+}
+
 TEST_CASE("an answer that is dropped is a failure, a second one is ignored", "[plugins]") {
     World never, twice;
     never.use(entry("misbehaves", "never"));
