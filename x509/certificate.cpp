@@ -37,6 +37,7 @@ std::string read_key(const Element& element, Certificate& certificate) {
     const auto bits = read_bit_string(key.expect(tag::bit_string));
     if (!is_oid(algorithm.expect(tag::oid)) || algorithm.failed() || !bits || bits->unused != 0 || !key.finished())
         return "its public key is malformed";
+    certificate.key_bits = bits->bytes;
     return {};
 }
 
@@ -64,11 +65,15 @@ std::string read_tbs(const Element& tbs, Certificate& certificate) {
     // RFC 5280 4.1.1.2: else the algorithm outside the signature could be exchanged.
     if (!equal(fields.expect(tag::sequence).whole, certificate.signature_algorithm))
         return "its two signature algorithms differ";
-    auto issuer = Name::read(fields.expect(tag::sequence));
+    const auto issuer_name = fields.expect(tag::sequence);
+    auto issuer = Name::read(issuer_name);
+    certificate.issuer_der = issuer_name.whole;
     if (!issuer || issuer->empty()) return "its issuer is malformed or empty";
     certificate.issuer = std::move(*issuer);
     if (auto problem = read_validity(fields.expect(tag::sequence), certificate); !problem.empty()) return problem;
-    auto subject = Name::read(fields.expect(tag::sequence));
+    const auto subject_name = fields.expect(tag::sequence);
+    auto subject = Name::read(subject_name);
+    certificate.subject_der = subject_name.whole;
     if (!subject) return "its subject is malformed";
     certificate.subject = std::move(*subject);
     if (auto problem = read_key(fields.expect(tag::sequence), certificate); !problem.empty()) return problem;

@@ -27,6 +27,16 @@ struct AuthorityKey {
     std::string serial;
 };
 
+// Certificate policies (4.2.1.4, .5, .11, .14) as they stand; x509/policies.hpp processes them. OIDs are DER octets.
+struct PolicyMapping {
+    std::string from, to;
+};
+struct PolicyTerms {
+    std::optional<std::vector<std::string>> policies;  // absent: no certificatePolicies extension
+    std::vector<PolicyMapping> mappings;
+    std::optional<std::uint64_t> require_explicit, inhibit_mapping, inhibit_any;
+};
+
 class Certificate {
 public:
     static constexpr std::size_t size_limit = 256 * 1024;
@@ -38,7 +48,9 @@ public:
     BytesView tbs;                  // what is signed
     BytesView signature_algorithm;  // AlgorithmIdentifier, whole
     BytesView signature;
-    BytesView spki;  // SubjectPublicKeyInfo, whole
+    BytesView spki;      // SubjectPublicKeyInfo, whole
+    BytesView key_bits;  // its BIT STRING's content: what key hashes are made of
+    BytesView issuer_der, subject_der;
     unsigned version = 1;
     std::string serial;  // the INTEGER's octets
     Name issuer, subject;
@@ -53,8 +65,8 @@ public:
     std::optional<AuthorityKey> authority_key;
     std::vector<DistributionPoint> crl_points, freshest_crl_points;
     std::vector<std::string> ca_issuer_urls, ocsp_urls;
-    bool has_policies = false;
-    bool policy_constraints_critical = false;
+    PolicyTerms policy;
+    bool ocsp_no_check = false;                 // id-pkix-ocsp-nocheck, RFC 6960 4.2.2.2.1
     std::vector<std::string> unknown_critical;  // dotted
 
     bool self_issued() const { return subject == issuer; }

@@ -115,25 +115,57 @@ bool read_information_access(Reader value, bool, Certificate& certificate) {
     return value.finished() && list.finished();
 }
 
+// Each policy once; qualifiers are text for a human, and nobody here shows it.
 bool read_policies(Reader value, bool, Certificate& certificate) {
-    certificate.has_policies = true;
-    value.expect(tag::sequence);
-    return value.finished();
+    Reader list(value.expect(tag::sequence));
+    auto& policies = certificate.policy.policies.emplace();
+    while (list.more() && policies.size() < list_limit) {
+        Reader fields(list.expect(tag::sequence));
+        const auto policy = fields.expect(tag::oid);
+        fields.optional(tag::sequence);
+        if (!fields.finished() || !is_oid(policy)) return false;
+        policies.emplace_back(text(policy.content));
+    }
+    if (!value.finished() || !list.finished() || policies.empty()) return false;
+    auto sorted = policies;
+    std::ranges::sort(sorted);
+    return std::ranges::adjacent_find(sorted) == sorted.end();
 }
 
-bool read_policy_constraints(Reader value, bool critical, Certificate& certificate) {
-    certificate.policy_constraints_critical = critical;
-    value.expect(tag::sequence);
-    return value.finished();
+bool read_skip_count(Reader& fields, unsigned number, std::optional<std::uint64_t>& count) {
+    const auto element = fields.optional(tag::context(number));
+    if (!element) return true;
+    count = read_unsigned({tag::integer, element->content, element->whole});
+    return count.has_value();
 }
 
-// Known, and of no effect while no policy is demanded (RFC 5280 6.1.1 d, e): only their form matters.
-bool read_policy_mappings(Reader value, bool, Certificate&) {
-    value.expect(tag::sequence);
-    return value.finished();
+bool read_policy_constraints(Reader value, bool, Certificate& certificate) {
+    Reader fields(value.expect(tag::sequence));
+    if (fields.at_end()) return false;  // RFC 5280 4.2.1.11: never empty
+    return read_skip_count(fields, 0, certificate.policy.require_explicit) &&
+           read_skip_count(fields, 1, certificate.policy.inhibit_mapping) && value.finished() && fields.finished();
 }
-bool read_inhibit_any_policy(Reader value, bool, Certificate&) {
-    return read_unsigned(value.expect(tag::integer)).has_value() && value.finished();
+
+bool read_policy_mappings(Reader value, bool, Certificate& certificate) {
+    Reader list(value.expect(tag::sequence));
+    auto& mappings = certificate.policy.mappings;
+    while (list.more() && mappings.size() < list_limit) {
+        Reader pair(list.expect(tag::sequence));
+        const auto from = pair.expect(tag::oid), to = pair.expect(tag::oid);
+        if (!pair.finished() || !is_oid(from) || !is_oid(to)) return false;
+        mappings.push_back({std::string(text(from.content)), std::string(text(to.content))});
+    }
+    return value.finished() && list.finished() && !mappings.empty();
+}
+
+bool read_inhibit_any_policy(Reader value, bool, Certificate& certificate) {
+    certificate.policy.inhibit_any = read_unsigned(value.expect(tag::integer));
+    return value.finished() && certificate.policy.inhibit_any.has_value();
+}
+
+bool read_ocsp_no_check(Reader value, bool, Certificate& certificate) {
+    certificate.ocsp_no_check = true;
+    return value.expect(tag::null).content.empty() && value.finished();
 }
 
 struct Known {
@@ -155,6 +187,7 @@ constexpr std::array known_extensions{
     Known{oid::policy_constraints, "policyConstraints", read_policy_constraints},
     Known{oid::policy_mappings, "policyMappings", read_policy_mappings},
     Known{oid::inhibit_any_policy, "inhibitAnyPolicy", read_inhibit_any_policy},
+    Known{oid::ocsp_no_check, "ocspNoCheck", read_ocsp_no_check},
 };
 
 }  // namespace

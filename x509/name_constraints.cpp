@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_set>
 #include <x509/name_constraints.hpp>
 
 namespace postern::x509 {
@@ -79,6 +80,25 @@ GeneralNames names_of(const Certificate& certificate) {
     return names;
 }
 
+// The bases of URI constraints. A host is within them where it, or ".parent" of one of its parents, stands there.
+class UriBases {
+public:
+    explicit UriBases(const GeneralNames& names) {
+        for (const auto& name : names)
+            if (name.kind == NameKind::uri) bases_.insert(fold_ascii(name.value));
+    }
+    bool empty() const { return bases_.empty(); }
+    bool hold(const std::string& host) const {
+        if (bases_.contains("") || bases_.contains(host)) return true;
+        for (auto dot = host.find('.', 1); dot != std::string::npos; dot = host.find('.', dot + 1))
+            if (bases_.contains(host.substr(dot))) return true;
+        return false;
+    }
+
+private:
+    std::unordered_set<std::string> bases_;
+};
+
 }  // namespace
 
 bool within_subtree(const GeneralName& name, const GeneralName& base, bool excluding) {
@@ -120,7 +140,7 @@ void NameConstraintCheck::count(const GeneralNames& names, const NameConstraints
     const auto of_kind = [](const GeneralNames& all, NameKind kind) {
         return static_cast<std::uint64_t>(std::ranges::count(all, kind, &GeneralName::kind));
     };
-    for (const auto kind : {NameKind::dns, NameKind::email, NameKind::ip, NameKind::directory, NameKind::uri})
+    for (const auto kind : {NameKind::dns, NameKind::email, NameKind::ip, NameKind::directory})
         comparisons_ +=
             of_kind(names, kind) * (of_kind(constraints.permitted, kind) + of_kind(constraints.excluded, kind));
 }
@@ -130,7 +150,23 @@ std::string NameConstraintCheck::fault(const Certificate& certificate, const Nam
     count(names, constraints);
     if (too_much_work()) return "too many names and name constraints";
     for (const auto& name : names)
-        if (auto fault = fault_of(name, constraints); !fault.empty()) return fault;
+        if (name.kind != NameKind::uri)
+            if (auto fault = fault_of(name, constraints); !fault.empty()) return fault;
+    return uri_fault(names, constraints);
+}
+
+// As fault_of; a URI without a host name is excluded by every exclusion and met by no permission.
+std::string NameConstraintCheck::uri_fault(const GeneralNames& names, const NameConstraints& constraints) {
+    const UriBases permitted(constraints.permitted), excluded(constraints.excluded);
+    if (permitted.empty() && excluded.empty()) return {};
+    for (const auto& name : names) {
+        if (name.kind != NameKind::uri) continue;
+        const auto host = uri_host(name.value);
+        if (!excluded.empty() && (!host || excluded.hold(*host)))
+            return "name " + shown(name) + " is excluded by its CA's name constraints";
+        if (!permitted.empty() && (!host || !permitted.hold(*host)))
+            return "name " + shown(name) + " is not within what its CA's name constraints permit";
+    }
     return {};
 }
 

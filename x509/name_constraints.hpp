@@ -1,6 +1,7 @@
 // Name constraints of CA certificates (RFC 5280 4.2.1.10): DNS, e-mail, IP, directoryName and URI names of a
 // certificate held against permitted and excluded subtrees. The number of comparisons is bounded: names times
-// constraints is how a small chain asks for hours of work.
+// constraints is how a small chain asks for hours of work. URIs are looked up instead, a label at a time: they cost
+// names times labels, and do not count.
 #pragma once
 
 #include <string>
@@ -19,6 +20,7 @@ public:
 private:
     void count(const GeneralNames& names, const NameConstraints& constraints);
     static std::string fault_of(const GeneralName& name, const NameConstraints& constraints);
+    static std::string uri_fault(const GeneralNames& names, const NameConstraints& constraints);
 
     std::uint64_t comparisons_ = 0;
 };

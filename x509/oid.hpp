@@ -23,6 +23,7 @@ inline constexpr auto certificate_issuer = "\x55\x1d\x1d"sv;
 inline constexpr auto name_constraints = "\x55\x1d\x1e"sv;
 inline constexpr auto crl_distribution_points = "\x55\x1d\x1f"sv;
 inline constexpr auto certificate_policies = "\x55\x1d\x20"sv;
+inline constexpr auto any_policy = "\x55\x1d\x20\x00"sv;
 inline constexpr auto policy_mappings = "\x55\x1d\x21"sv;
 inline constexpr auto authority_key_identifier = "\x55\x1d\x23"sv;
 inline constexpr auto policy_constraints = "\x55\x1d\x24"sv;
@@ -40,6 +41,17 @@ inline constexpr auto ca_issuers = "\x2b\x06\x01\x05\x05\x07\x30\x02"sv;
 inline constexpr auto any_extended_key_usage = "\x55\x1d\x25\x00"sv;
 inline constexpr auto server_auth = "\x2b\x06\x01\x05\x05\x07\x03\x01"sv;
 inline constexpr auto client_auth = "\x2b\x06\x01\x05\x05\x07\x03\x02"sv;
+
+inline constexpr auto ocsp_signing = "\x2b\x06\x01\x05\x05\x07\x03\x09"sv;
+
+// Online status, RFC 6960
+inline constexpr auto ocsp_basic = "\x2b\x06\x01\x05\x05\x07\x30\x01\x01"sv;
+inline constexpr auto ocsp_no_check = "\x2b\x06\x01\x05\x05\x07\x30\x01\x05"sv;
+inline constexpr auto sha1 = "\x2b\x0e\x03\x02\x1a"sv;
+inline constexpr auto sha256 = "\x60\x86\x48\x01\x65\x03\x04\x02\x01"sv;
+
+// PKCS#7, RFC 2315 and RFC 5652
+inline constexpr auto signed_data = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"sv;
 
 // Name attributes
 inline constexpr auto common_name = "\x55\x04\x03"sv;

@@ -3,6 +3,7 @@
 #include <x509/name_constraints.hpp>
 #include <x509/oid.hpp>
 #include <x509/path_validation.hpp>
+#include <x509/policies.hpp>
 #include <x509/signature.hpp>
 
 namespace postern::x509 {
@@ -44,9 +45,6 @@ Fault critical_extensions(const Chain& chain) {
         if (!chain[i]->unknown_critical.empty())
             return fault(chain, i, "broken-constraint",
                          "has a critical extension that is not known here: " + chain[i]->unknown_critical.front());
-        if (chain[i]->policy_constraints_critical)
-            return fault(chain, i, "broken-constraint",
-                         "has critical policyConstraints, and certificate policies are not processed here");
     }
     return {};
 }
@@ -80,6 +78,12 @@ Fault constraints(const Chain& chain) {
             if (!what.empty()) return fault(chain, i, "broken-constraint", "breaks a constraint: " + what);
         }
     }
+    return {};
+}
+
+Fault policies(const Chain& chain) {
+    if (const auto found = policy_fault(chain))
+        return fault(chain, found->certificate, "broken-constraint", found->what);
     return {};
 }
 
@@ -125,6 +129,7 @@ std::optional<PathFault> validate(Path& path, const PathTerms& terms) {
     if (auto found = critical_extensions(chain)) return found;
     if (auto found = authorities(chain)) return found;
     if (auto found = constraints(chain)) return found;
+    if (auto found = policies(chain)) return found;
     return purposes(path, terms.purpose);
 }
 

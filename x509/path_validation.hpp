@@ -1,6 +1,5 @@
 // The loop of RFC 5280 6.1 over one path whose signatures hold: dates, keys, CA bits, path length, critical extensions,
-// name constraints, purpose. Revocation is not judged here. Policies: a critical policyConstraints is refused, since no
-// policy is processed.
+// name constraints, policies, purpose. Revocation is not judged here.
 //
 // An anchor is a name and a key: its dates and extensions are not judged, its key is (spec: validation.md 2).
 #pragma once
