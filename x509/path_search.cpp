@@ -5,7 +5,14 @@ namespace postern::x509 {
 namespace {
 
 // How much a fault tells: the higher, the nearer the path was to being good.
-enum Rank : int { dead_end = 0, bad_signature = 1, weak_signature = 2, complete_path = 3, too_much = 4 };
+enum Rank : int {
+    dead_end = 0,
+    bad_signature = 1,
+    weak_signature = 2,
+    unfit_issuer = 3,
+    complete_path = 4,
+    too_much = 5
+};
 
 int fit_of(const Certificate& issuer, const Certificate& certificate, Time at) {
     int fit = 0;
@@ -20,8 +27,50 @@ int fit_of(const Certificate& issuer, const Certificate& certificate, Time at) {
 
 PathSearch::PathSearch(const Certificate& leaf, Pools anchors, Pools intermediates, PathTerms terms,
                        SearchLimits limits)
-    : anchors_(std::move(anchors)), intermediates_(std::move(intermediates)), terms_(terms), limits_(limits) {
+    : leaf_(&leaf),
+      anchors_(std::move(anchors)),
+      intermediates_(std::move(intermediates)),
+      terms_(terms),
+      limits_(limits) {
+    measure(leaf.issuer);
+    hopeless_ = distances_[leaf.issuer.key()] == unreachable;
+    leaf_unfit_ = leaf_fault(leaf, terms_).has_value();
     push(leaf);
+}
+
+// Every name that can be reached from the leaf's issuer, and how far each is from an anchor. No key is looked at, so a
+// mesh of cross-certificates costs its size here, and the search then walks straight.
+void PathSearch::measure(const Name& from) {
+    std::vector<const Name*> waiting{&from};
+    std::vector<std::pair<const Name*, const Name*>> edges;  // subject, issuer
+    distances_.emplace(from.key(), unreachable);
+    while (!waiting.empty() && edges.size() < limits_.steps) {
+        const auto& name = *waiting.back();
+        waiting.pop_back();
+        for (const auto* pool : anchors_)
+            if (!pool->named(name).empty()) distances_[name.key()] = 1;
+        for (const auto* pool : intermediates_)
+            for (const auto* one : pool->named(name)) {
+                edges.emplace_back(&one->subject, &one->issuer);
+                if (distances_.emplace(one->issuer.key(), unreachable).second) waiting.push_back(&one->issuer);
+            }
+    }
+    bool changed = true;
+    for (std::size_t round = 0; changed && round < limits_.depth; ++round) {
+        changed = false;
+        for (const auto& [subject, issuer] : edges) {
+            const auto above = distances_[issuer->key()];
+            auto& here = distances_[subject->key()];
+            if (above == unreachable || above + 1 >= here) continue;
+            here = above + 1;
+            changed = true;
+        }
+    }
+}
+
+std::size_t PathSearch::distance_of(const Certificate& issuer) const {
+    const auto above = distances_.find(issuer.issuer.key());
+    return above == distances_.end() || above->second == unreachable ? unreachable : above->second + 1;
 }
 
 bool PathSearch::in_path(const Certificate& certificate) const {
@@ -30,16 +79,28 @@ bool PathSearch::in_path(const Certificate& certificate) const {
     });
 }
 
+// A root that was sent along is no step below itself.
+bool PathSearch::is_anchor(const Certificate& certificate) const {
+    return std::ranges::any_of(anchors_, [&](const auto* pool) {
+        return std::ranges::any_of(pool->named(certificate.subject),
+                                   [&](const auto* anchor) { return equal(anchor->der(), certificate.der()); });
+    });
+}
+
 std::vector<PathSearch::Candidate> PathSearch::issuers_of(const Certificate& certificate) const {
     std::vector<Candidate> found;
     for (const auto* pool : anchors_)
         for (const auto* anchor : pool->named(certificate.issuer))
-            found.push_back({anchor, true, fit_of(*anchor, certificate, terms_.at)});
+            found.push_back({anchor, true, fit_of(*anchor, certificate, terms_.at), 1});
     for (const auto* pool : intermediates_)
         for (const auto* issuer : pool->named(certificate.issuer))
-            if (!in_path(*issuer)) found.push_back({issuer, false, fit_of(*issuer, certificate, terms_.at)});
+            if (!in_path(*issuer) && !is_anchor(*issuer))
+                found.push_back({issuer, false, fit_of(*issuer, certificate, terms_.at), distance_of(*issuer)});
     std::ranges::stable_sort(found, [](const Candidate& left, const Candidate& right) {
-        return left.anchor != right.anchor ? left.anchor : left.fit > right.fit;
+        if (left.anchor != right.anchor) return left.anchor;
+        const bool left_lost = left.distance == unreachable, right_lost = right.distance == unreachable;
+        if (left_lost != right_lost) return right_lost;
+        return left.fit != right.fit ? left.fit > right.fit : left.distance < right.distance;
     });
     return found;
 }
@@ -95,7 +156,32 @@ std::optional<Path> PathSearch::ended_in(const Certificate& anchor) {
     auto fault = validate(path, terms_);
     if (!fault) return path;
     remember(complete_path, std::move(*fault), std::move(path.certificates));
+    if (leaf_unfit_) stack_.clear();
     return std::nullopt;
+}
+
+void PathSearch::remember_unfit(PathFault fault, const Certificate& issuer) {
+    fault.certificate = static_cast<std::uint32_t>(stack_.size());
+    auto path = walked();
+    path.push_back(&issuer);
+    remember(unfit_issuer, std::move(fault), std::move(path));
+}
+
+bool PathSearch::worth_descending(const Candidate& candidate) {
+    const auto& issuer = *candidate.certificate;
+    if (hopeless_) return stack_.size() + 1 < limits_.depth;
+    if (candidate.distance == unreachable) return false;
+    if (stack_.size() + candidate.distance > limits_.depth) {
+        remember_unfit(
+            {"too-much-work",
+             "the path over " + shown(issuer) + " is longer than " + std::to_string(limits_.depth) + " certificates",
+             0},
+            issuer);
+        return false;
+    }
+    auto fault = intermediate_fault(issuer, terms_);
+    if (fault) remember_unfit(std::move(*fault), issuer);
+    return !fault;
 }
 
 // Nobody here issued the last certificate. A certificate that points to its issuer's (AIA) has one that was not sent.
@@ -120,6 +206,7 @@ std::optional<Path> PathSearch::next() {
     while (!stack_.empty() && !exhausted_) {
         auto& step = stack_.back();
         if (step.issuers.empty()) note_dead_end(step);
+        if (step.issuers.empty() && hopeless_) break;
         if (step.tried == step.issuers.size()) {
             stack_.pop_back();
             continue;
@@ -129,10 +216,17 @@ std::optional<Path> PathSearch::next() {
         if (exhausted_ || !signed_by(*step.certificate, *candidate.certificate)) continue;
         if (candidate.anchor) {
             if (auto path = ended_in(*candidate.certificate)) return path;
-        } else if (stack_.size() + 1 < limits_.depth) {
+        } else if (worth_descending(candidate)) {
             push(*candidate.certificate);
         }
     }
+    if (rank_ < 0)
+        remember(dead_end,
+                 {"unknown-root",
+                  shown(*leaf_) +
+                      " has no path to a root that is trusted here for this domain among the certificates at hand",
+                  0},
+                 {leaf_});
     if (exhausted_)
         remember(too_much,
                  {"too-much-work",

@@ -24,39 +24,50 @@ Fault fault(const Chain& chain, std::size_t at, std::string reason, const std::s
     return PathFault{std::move(reason), shown(*chain[at]) + " " + what, static_cast<std::uint32_t>(at)};
 }
 
-Fault dates(const Chain& chain, Time at) {
-    for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
-        if (at > chain[i]->not_after) return fault(chain, i, "expired", "expired " + date(chain[i]->not_after));
-        if (at < chain[i]->not_before)
-            return fault(chain, i, "not-yet-valid", "is not valid before " + date(chain[i]->not_before));
-    }
+Fault dates(const Chain& chain, std::size_t i, Time at) {
+    if (at > chain[i]->not_after) return fault(chain, i, "expired", "expired " + date(chain[i]->not_after));
+    if (at < chain[i]->not_before)
+        return fault(chain, i, "not-yet-valid", "is not valid before " + date(chain[i]->not_before));
     return {};
 }
 
-Fault keys(const Chain& chain, Profile profile) {
+Fault key(const Chain& chain, std::size_t i, Profile profile) {
+    const auto why = key_weakness(chain[i]->spki, profile);
+    if (why.empty()) return {};
+    return fault(chain, i, "weak", "has a key below what mail may use: " + why);
+}
+
+Fault critical_extensions(const Chain& chain, std::size_t i) {
+    if (chain[i]->unknown_critical.empty()) return {};
+    return fault(chain, i, "broken-constraint",
+                 "has a critical extension that is not known here: " + chain[i]->unknown_critical.front());
+}
+
+// An anchor is a name and a key: only that key is judged.
+Fault each_alone(const Chain& chain, const PathTerms& terms) {
+    for (std::size_t i = 0; i + 1 < chain.size(); ++i)
+        if (auto found = dates(chain, i, terms.at)) return found;
     for (std::size_t i = 0; i < chain.size(); ++i)
-        if (auto why = key_weakness(chain[i]->spki, profile); !why.empty())
-            return fault(chain, i, "weak", "has a key below what mail may use: " + why);
+        if (auto found = key(chain, i, terms.profile)) return found;
+    for (std::size_t i = 0; i + 1 < chain.size(); ++i)
+        if (auto found = critical_extensions(chain, i)) return found;
     return {};
 }
 
-Fault critical_extensions(const Chain& chain) {
-    for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
-        if (!chain[i]->unknown_critical.empty())
-            return fault(chain, i, "broken-constraint",
-                         "has a critical extension that is not known here: " + chain[i]->unknown_critical.front());
-    }
+Fault authority(const Chain& chain, std::size_t i) {
+    const auto& ca = *chain[i];
+    if (ca.version != 3 || !ca.basic_constraints || !ca.basic_constraints->ca)
+        return fault(chain, i, "broken-constraint", "stands as a CA and is none (basicConstraints)");
+    if (!ca.may(KeyUse::key_cert_sign))
+        return fault(chain, i, "broken-constraint", "may not sign certificates (keyUsage)");
     return {};
 }
 
 Fault authorities(const Chain& chain) {
     std::uint64_t remaining = chain.size();
     for (std::size_t i = chain.size() - 1; i-- > 1;) {  // from below the anchor down to above the leaf
+        if (auto found = authority(chain, i)) return found;
         const auto& ca = *chain[i];
-        if (ca.version != 3 || !ca.basic_constraints || !ca.basic_constraints->ca)
-            return fault(chain, i, "broken-constraint", "stands as a CA and is none (basicConstraints)");
-        if (!ca.may(KeyUse::key_cert_sign))
-            return fault(chain, i, "broken-constraint", "may not sign certificates (keyUsage)");
         if (!ca.self_issued()) {
             if (remaining == 0)
                 return fault(chain, i, "broken-constraint", "stands deeper than a CA above allows (pathLenConstraint)");
@@ -122,11 +133,23 @@ std::string shown(const Certificate& certificate) {
     return "\"" + certificate.subject.text() + "\" (serial " + hex(serial, true) + ")";
 }
 
+std::optional<PathFault> intermediate_fault(const Certificate& certificate, const PathTerms& terms) {
+    const Chain alone{&certificate};
+    if (auto found = dates(alone, 0, terms.at)) return found;
+    if (auto found = key(alone, 0, terms.profile)) return found;
+    if (auto found = critical_extensions(alone, 0)) return found;
+    return authority(alone, 0);
+}
+
+std::optional<PathFault> leaf_fault(const Certificate& certificate, const PathTerms& terms) {
+    Path alone{{&certificate, &certificate}, Purpose::unstated};  // as its own anchor, for the readers above
+    if (auto found = each_alone(alone.certificates, terms)) return found;
+    return purposes(alone, terms.purpose);
+}
+
 std::optional<PathFault> validate(Path& path, const PathTerms& terms) {
     const auto& chain = path.certificates;
-    if (auto found = dates(chain, terms.at)) return found;
-    if (auto found = keys(chain, terms.profile)) return found;
-    if (auto found = critical_extensions(chain)) return found;
+    if (auto found = each_alone(chain, terms)) return found;
     if (auto found = authorities(chain)) return found;
     if (auto found = constraints(chain)) return found;
     if (auto found = policies(chain)) return found;

@@ -28,6 +28,12 @@ struct Path {
     Purpose held = Purpose::unstated;  // client or server, which of the two carried it
 };
 
+// What is wrong with an intermediate whatever stands around it: dates, key, critical extensions, CA bits. No path
+// through it is valid. The fault's index is 0.
+std::optional<PathFault> intermediate_fault(const Certificate& certificate, const PathTerms& terms);
+// The same of a leaf: dates, key, critical extensions, purpose.
+std::optional<PathFault> leaf_fault(const Certificate& certificate, const PathTerms& terms);
+
 // Sets path.held. Chain faults are reported before purpose.
 std::optional<PathFault> validate(Path& path, const PathTerms& terms);
 

@@ -1,9 +1,9 @@
 // Certificate policies along one path, as RFC 9618 has them processed: a graph of policies where RFC 5280's tree could
 // be made to grow without bound.
 //
-// Postern demands no policy of its own (the initial set is anyPolicy, nothing is inhibited): what can fail is a CA's own
-// demand that everything below it stand under an explicit policy (policyConstraints). Only whether policies are left
-// matters then, so the newest level of the graph is kept and none above it.
+// Postern demands no policy of its own (the initial set is anyPolicy, nothing is inhibited): what can fail is a CA's
+// own demand that everything below it stand under an explicit policy (policyConstraints). Only whether policies are
+// left matters then, so the newest level of the graph is kept and none above it.
 #pragma once
 
 #include <string>

@@ -10,6 +10,7 @@
 #include <plugins/plugin_set.hpp>
 #include <policy/events.hpp>
 #include <postern/host.hpp>
+#include <postern/revocation_pool.hpp>
 
 namespace postern::plugins {
 
@@ -145,6 +146,21 @@ struct LanedRevocation : RevocationChecker {
     }
     std::uint64_t epoch() const override { return inner.epoch(); }
     RevocationChecker& inner;
+    Lane& lane;
+    std::string plugin;
+};
+
+struct LanedPooledRevocation : PooledRevocationChecker {
+    using List = std::vector<CertificateRevocation>;
+    LanedPooledRevocation(PooledRevocationChecker& provider, Lane& on, std::string name)
+        : inner(provider), lane(on), plugin(std::move(name)) {}
+    Pending<List> check_with_pool(PooledRevocationRequest request) override {
+        return on_lane<List>(lane, plugin, [this, request = std::move(request)]() mutable {
+            return inner.check_with_pool(std::move(request));
+        });
+    }
+    std::uint64_t pool_epoch() const override { return inner.pool_epoch(); }
+    PooledRevocationChecker& inner;
     Lane& lane;
     std::string plugin;
 };

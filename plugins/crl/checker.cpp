@@ -1,4 +1,5 @@
 #include <crl/checker.hpp>
+#include <set>
 #include <x509/path_validation.hpp>
 
 namespace postern::crl {
@@ -7,7 +8,10 @@ namespace {
 // Alternative URLs of one distribution point that are tried one after the other.
 constexpr std::size_t most_alternatives = 3;
 constexpr std::size_t most_points = 32;
+// A list may want its signer's list, and that one a delta.
+constexpr std::size_t most_rounds = 5;
 
+using x509::Certificate;
 using Answers = std::vector<CertificateRevocation>;
 
 bool fetching_helps(const CertificateRevocation& answer) {
@@ -17,8 +21,13 @@ bool fetching_helps(const CertificateRevocation& answer) {
 // One question that waits for flights. Its continuation keeps it alive.
 class Question : public Counted {
 public:
-    Question(ListStore& store, Flights& flights, RevocationRequest request, std::vector<x509::Certificate> path)
-        : store_(store), flights_(flights), request_(std::move(request)), path_(std::move(path)) {}
+    Question(ListStore& store, Flights& flights, RevocationRequest request, std::vector<Certificate> path,
+             const std::vector<Certificate>& pool)
+        : store_(store),
+          flights_(flights),
+          request_(std::move(request)),
+          deciding_(std::move(path), pool, [this](const x509::Name& issuer) { return lists_of(issuer); },
+                    {request_.at, request_.grace, request_.source, request_.profile}) {}
 
     Pending<Answers> begin() {
         auto pending = answer_.pending();
@@ -28,6 +37,14 @@ public:
     }
 
 private:
+    // A list that is wanted: whose signature it may bear, and for which certificate of the path (none: for a signer, or
+    // a delta, without which the path's own answers stand as they are).
+    struct Wanted {
+        std::vector<Bytes> signers;
+        std::optional<std::size_t> index;
+    };
+    using Wants = std::map<std::string, Wanted>;
+
     void decode_explicit() {
         for (auto& der : request_.explicit_crls)
             if (auto list = x509::CertificateList::read(std::move(der)))
@@ -35,7 +52,7 @@ private:
             else unreadable_ = list.failure.text;
     }
     // Lists were given to be judged by: no policy on absent sources lets a certificate pass without one.
-    void demand_given(CertificateRevocation& answer, const x509::Certificate& certificate) const {
+    void demand_given(CertificateRevocation& answer, const Certificate& certificate) const {
         const auto standing = answer.standing;
         const bool by_policy = standing == RevocationStanding::no_source ||
                                standing == RevocationStanding::short_lived ||
@@ -51,55 +68,77 @@ private:
         answer.reason = "crl-unverifiable";
         answer.sentence += ", and of those one is no list: " + unreadable_;
     }
-    std::vector<KnownListRef> lists_for(const x509::Certificate& certificate) const {
-        if (!request_.only_explicit_crls) return store_.named(certificate.issuer.key());
+    std::vector<KnownListRef> lists_of(const x509::Name& issuer) const {
+        if (!request_.only_explicit_crls) return store_.named(issuer.key());
         std::vector<KnownListRef> named;
         for (const auto& list : explicit_)
-            if (list->list.issuer == certificate.issuer) named.push_back(list);
+            if (list->list.issuer == issuer) named.push_back(list);
         return named;
     }
+    std::optional<std::size_t> index_of(const Certificate& certificate) const {
+        const auto& path = deciding_.path();
+        for (std::size_t i = 0; i < path.size(); ++i)
+            if (&path[i] == &certificate) return i;
+        return std::nullopt;
+    }
     // The URL of this round for each distribution point that could still help.
-    std::map<std::string, std::size_t> wanted() const {
-        std::map<std::string, std::size_t> urls;  // URL and whose issuer signs it
-        for (std::size_t i = 0; i < answers_.size(); ++i) {
-            if (!fetching_helps(answers_[i])) continue;
-            for (const auto& point : path_[i].crl_points) {
+    void want_lists(Wants& wants) {
+        for (const auto* certificate : deciding_.undecided()) {
+            const auto signers = deciding_.signers_for(*certificate);
+            for (const auto& point : certificate->crl_points) {
                 const auto alternatives = point.urls();
-                if (round_ < alternatives.size() && urls.size() < most_points) urls.emplace(alternatives[round_], i);
+                if (round_ < alternatives.size() && wants.size() < most_points)
+                    wants.try_emplace(alternatives[round_], Wanted{signers, index_of(*certificate)});
             }
         }
-        return urls;
+    }
+    // Once a question, where the complete list is here: what was revoked since it was made.
+    void want_deltas(Wants& wants) {
+        const auto& path = deciding_.path();
+        for (std::size_t i = 0; i < answers_.size(); ++i) {
+            if (answers_[i].standing != RevocationStanding::good) continue;
+            for (auto& url : deciding_.delta_urls(path[i]))
+                if (wants.size() < most_points && !has_current(url) && deltas_.insert(url).second)
+                    wants.try_emplace(std::move(url), Wanted{deciding_.signers_for(path[i]), std::nullopt});
+        }
+    }
+    bool has_current(const std::string& url) const {
+        const auto slot = store_.find(url);
+        return slot && slot->list && slot->due > request_.at;
     }
     void decide_all() {
-        const Terms terms{request_.at, request_.grace, request_.source, request_.profile};
+        deciding_.again();
         answers_.clear();
-        for (std::size_t i = 0; i + 1 < path_.size(); ++i)
-            answers_.push_back(decide(path_[i], std::span(path_).subspan(i + 1), lists_for(path_[i]), terms));
+        for (std::size_t i = 0; i + 1 < deciding_.path().size(); ++i) answers_.push_back(deciding_.decide(i));
         if (!request_.only_explicit_crls) return;
-        for (std::size_t i = 0; i < answers_.size(); ++i) demand_given(answers_[i], path_[i]);
+        for (std::size_t i = 0; i < answers_.size(); ++i) demand_given(answers_[i], deciding_.path()[i]);
+    }
+    Wants wanted() {
+        Wants wants;
+        if (!request_.may_fetch || request_.only_explicit_crls || round_ >= most_rounds) return wants;
+        if (round_ < most_alternatives) want_lists(wants);
+        want_deltas(wants);
+        return wants;
     }
     void go_on() {
         decide_all();
-        const bool may = request_.may_fetch && !request_.only_explicit_crls && round_ < most_alternatives;
-        const auto urls = may ? wanted() : std::map<std::string, std::size_t>();
-        if (urls.empty()) return finish();
+        const auto wants = wanted();
+        if (wants.empty()) return finish();
         ++round_;
         {
             std::lock_guard lock(mutex_);
-            under_way_ = urls.size();
+            under_way_ = wants.size();
         }
-        for (const auto& [url, index] : urls) {
-            const auto der = path_[index + 1].der();
-            flights_.fetch(url, Bytes(der.begin(), der.end()), false,
-                           [self = Ref<Question>(this), name = url, at = index](const std::string& error) {
+        for (const auto& [url, wanted] : wants)
+            flights_.fetch(url, wanted.signers, false,
+                           [self = Ref<Question>(this), name = url, at = wanted.index](const std::string& error) {
                                self->landed(name, at, error);
                            });
-        }
     }
-    void landed(const std::string& url, std::size_t index, const std::string& error) {
+    void landed(const std::string& url, std::optional<std::size_t> index, const std::string& error) {
         {
             std::lock_guard lock(mutex_);
-            if (!error.empty()) failures_[index] = error.starts_with(url) ? error : url + ": " + error;
+            if (!error.empty() && index) failures_[*index] = error.starts_with(url) ? error : url + ": " + error;
             if (--under_way_ > 0) return;
         }
         go_on();
@@ -111,9 +150,9 @@ private:
             // What came and was not believed is another matter than what did not come.
             const bool unbelieved = text.find("not believed") != std::string::npos;
             if (answer.reason == "crl-unreachable" && unbelieved) answer.reason = "crl-unverifiable";
-            answer.sentence = x509::shown(path_[index]) + ": " + text;
+            answer.sentence = x509::shown(deciding_.path()[index]) + ": " + text;
             if (answer.reason == "crl-stale")
-                answer.sentence = x509::shown(path_[index]) + ": the list at hand ended, " + text;
+                answer.sentence = x509::shown(deciding_.path()[index]) + ": the list at hand ended, " + text;
         }
         answer_.give(std::move(answers_));
     }
@@ -121,9 +160,10 @@ private:
     ListStore& store_;
     Flights& flights_;
     RevocationRequest request_;
-    std::vector<x509::Certificate> path_;
     std::vector<KnownListRef> explicit_;
     std::string unreadable_;
+    Deciding deciding_;
+    std::set<std::string> deltas_;  // asked for already
     Answers answers_;
     std::size_t round_ = 0;
     std::mutex mutex_;
@@ -134,14 +174,19 @@ private:
 
 }  // namespace
 
-Pending<Answers> Checker::check(RevocationRequest request) {
-    std::vector<x509::Certificate> path;
-    for (const auto& der : request.path) {
-        auto certificate = x509::Certificate::read(der);
+Pending<Answers> Checker::check(RevocationRequest request) { return check_with_pool({std::move(request), {}}); }
+
+Pending<Answers> Checker::check_with_pool(PooledRevocationRequest request) {
+    std::vector<Certificate> path, pool;
+    for (const auto& der : request.path.path) {
+        auto certificate = Certificate::read(der);
         if (!certificate) return Failure{"plugin-failed", "a certificate of the path cannot be read again"};
         path.push_back(std::move(*certificate));
     }
-    auto question = make_ref<Question>(store_, flights_, std::move(request), std::move(path));
+    // What stands beside the path and cannot be read is of no use; the path was read once already.
+    for (const auto& der : request.pool)
+        if (auto certificate = Certificate::read(der)) pool.push_back(std::move(*certificate));
+    auto question = make_ref<Question>(store_, flights_, std::move(request.path), std::move(path), pool);
     return question->begin();
 }
 

@@ -24,16 +24,16 @@ void Flights::stop() {
     if (thread_.joinable()) thread_.join();
 }
 
-bool Flights::rests(const Slot& slot, BytesView issuer) const {
+bool Flights::rests(const Slot& slot, const std::vector<Bytes>& hoped) const {
     if (host_.now() >= slot.not_before) return false;
-    const bool known = issuer.empty() || slot.issuers.size() >= most_issuers ||
-                       std::ranges::any_of(slot.issuers, [&](const Bytes& one) { return x509::equal(one, issuer); });
-    return known;
+    return slot.issuers.size() >= most_issuers || std::ranges::all_of(hoped, [&](const Bytes& issuer) {
+               return std::ranges::find(slot.issuers, issuer) != slot.issuers.end();
+           });
 }
 
-void Flights::fetch(const std::string& url, const Bytes& issuer, bool force, Done done) {
+void Flights::fetch(const std::string& url, const std::vector<Bytes>& hoped, bool force, Done done) {
     const auto slot = store_.find(url);
-    if (!force && slot && rests(*slot, issuer)) {
+    if (!force && slot && rests(*slot, hoped)) {
         if (slot->last_error.empty()) return done({});  // it came a moment ago, and was of no use
         return done(slot->last_error + " (next try after " + date(slot->not_before) +
                     "; postern crl refresh tries at once)");
@@ -42,7 +42,7 @@ void Flights::fetch(const std::string& url, const Bytes& issuer, bool force, Don
     const auto add = [&issuers](const Bytes& der) {
         if (auto certificate = x509::Certificate::read(der)) issuers.push_back(std::move(*certificate));
     };
-    if (!issuer.empty()) add(issuer);
+    std::ranges::for_each(hoped, add);
     if (slot) std::ranges::for_each(slot->issuers, add);
     {
         std::unique_lock lock(mutex_);
@@ -52,11 +52,11 @@ void Flights::fetch(const std::string& url, const Bytes& issuer, bool force, Don
         }
         if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
         auto [flight, fresh] = flights_.try_emplace(url);
-        auto& hoped = flight->second.issuers;
+        auto& known = flight->second.issuers;
         for (auto& one : issuers)
-            if (hoped.size() < most_issuers + 1 &&
-                std::ranges::none_of(hoped, [&](const auto& other) { return x509::equal(other.der(), one.der()); }))
-                hoped.push_back(std::move(one));
+            if (known.size() < most_issuers + 1 &&
+                std::ranges::none_of(known, [&](const auto& other) { return x509::equal(other.der(), one.der()); }))
+                known.push_back(std::move(one));
         flight->second.waiting.push_back(std::move(done));
         if (!fresh) return;
     }

@@ -22,9 +22,9 @@ public:
     Flights& operator=(const Flights&) = delete;
     void configure(Settings settings);
 
-    // `issuer`: DER of the certificate that must have signed the list; empty: those known of the URL. `force` ignores
-    // the back-off, and so does an issuer whose signature nobody has hoped for yet: a CA with a new key.
-    void fetch(const std::string& url, const Bytes& issuer, bool force, Done done);
+    // `issuers`: DER of the certificates one of which must have signed the list; none: those known of the URL. `force`
+    // ignores the back-off, and so does an issuer whose signature nobody has hoped for yet: a CA with a new key.
+    void fetch(const std::string& url, const std::vector<Bytes>& issuers, bool force, Done done);
     // Begins a flight for every list that is due; nobody waits for them.
     void refresh_due();
     void gauges() const;
@@ -37,7 +37,7 @@ private:
         std::vector<x509::Certificate> issuers;
         std::vector<Done> waiting;
     };
-    bool rests(const Slot& slot, BytesView issuer) const;
+    bool rests(const Slot& slot, const std::vector<Bytes>& hoped) const;
     void begin(const std::string& url);
     Pending<FetchAnswer> ask(const std::string& url);
     void arrived(const std::string& url, const Arrived& answer);

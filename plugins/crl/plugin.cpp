@@ -19,6 +19,7 @@ public:
         checker_ = std::make_unique<Checker>(*store_, *flights_);
         verbs_ = std::make_unique<CrlVerbs>(*host_, *store_, *flights_);
         registrar.provide<RevocationChecker>(*checker_);
+        registrar.provide<PooledRevocationChecker>(*checker_);
         registrar.provide<AdminVerbs>(*verbs_, Runs::lane, "crl");
     }
 

@@ -7,9 +7,14 @@
 
 namespace postern::crl {
 
-// The reasons for which this list would tell of the certificate (bits as in ReasonFlags), 0 where it is not in its
-// scope. `why` then says what does not fit.
-std::uint16_t covered_reasons(const x509::CertificateList& list, const x509::Certificate& certificate,
-                              std::string& why);
+struct Coverage {
+    // For which the list would tell that the certificate is revoked (bits as in ReasonFlags); 0: it is not in its
+    // scope.
+    std::uint16_t reasons = 0;
+    // For which its silence says that the certificate is good.
+    std::uint16_t clears = 0;
+    std::string why;  // what does not fit, where `clears` lacks
+};
+Coverage coverage(const x509::CertificateList& list, const x509::Certificate& certificate);
 
 }  // namespace postern::crl

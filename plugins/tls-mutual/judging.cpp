@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <postern/revocation_pool.hpp>
 #include <tls-mutual/judging.hpp>
 #include <tls-mutual/verdicts.hpp>
 
@@ -6,6 +7,8 @@ namespace postern::tls_mutual {
 
 // Valid paths whose revocation is looked at: a partner has two while its CA changes roots, never dozens.
 static constexpr unsigned most_paths = 8;
+// Certificates that a signer of lists is looked for among.
+static constexpr std::size_t most_in_pool = 200;
 
 Judging::Judging(Host& host, JudgeRequest request, const TrustScope& scope)
     : host_(host), request_(std::move(request)), scope_(scope) {}
@@ -41,9 +44,7 @@ void Judging::try_next_path() {
     ask(std::move(*path));
 }
 
-void Judging::ask(x509::Path path) {
-    auto* checker = host_.role<RevocationChecker>();
-    if (!checker) return take(path, Failure{"role-missing", "the plugin crl is not loaded"});
+RevocationRequest Judging::question_about(const x509::Path& path) const {
     RevocationRequest question;
     for (const auto* certificate : path.certificates) {
         const auto der = certificate->der();
@@ -57,7 +58,41 @@ void Judging::ask(x509::Path path) {
     question.explicit_crls = request_.explicit_crls;
     question.only_explicit_crls = request_.only_explicit_crls;
     question.profile = request_.profile;
-    auto pending = std::make_shared<Pending<Revocations>>(checker->check(std::move(question)));
+    return question;
+}
+
+// Signers of lists stand among what the peer sent and, of what is known here, under the names of this path's issuers
+// and of the CRL issuers that its certificates name; their own issuers with them.
+std::vector<Bytes> Judging::pool(const x509::Path& path) const {
+    std::vector<Bytes> pool(request_.chain.begin() + 1, request_.chain.end());
+    std::vector<const x509::Name*> names;
+    const auto add = [&names](const x509::Name& name) {
+        if (std::ranges::none_of(names, [&](const auto* one) { return *one == name; })) names.push_back(&name);
+    };
+    for (const auto* certificate : path.certificates) {
+        add(certificate->issuer);
+        for (const auto& point : certificate->crl_points)
+            for (const auto& issuer : point.crl_issuer)
+                if (issuer.directory) add(*issuer.directory);
+    }
+    for (std::size_t i = 0; i < names.size(); ++i)
+        for (const auto* one : scope_.intermediates.named(*names[i])) {
+            if (pool.size() == most_in_pool) return pool;
+            const auto der = one->der();
+            pool.emplace_back(der.begin(), der.end());
+            add(one->issuer);
+        }
+    return pool;
+}
+
+void Judging::ask(x509::Path path) {
+    auto question = question_about(path);
+    std::optional<Pending<Revocations>> asked;
+    if (auto* pooled = host_.role<PooledRevocationChecker>())
+        asked.emplace(pooled->check_with_pool({std::move(question), pool(path)}));
+    else if (auto* checker = host_.role<RevocationChecker>()) asked.emplace(checker->check(std::move(question)));
+    else return take(path, Failure{"role-missing", "the plugin crl is not loaded"});
+    auto pending = std::make_shared<Pending<Revocations>>(std::move(*asked));
     pending->on_ready(
         [self = Ref<Judging>(this), pending, path = std::move(path)] { self->take(path, pending->take()); });
 }

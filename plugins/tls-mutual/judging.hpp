@@ -17,6 +17,8 @@ public:
 private:
     using Revocations = std::vector<CertificateRevocation>;
     void try_next_path();
+    RevocationRequest question_about(const x509::Path& path) const;
+    std::vector<Bytes> pool(const x509::Path& path) const;
     void ask(x509::Path path);
     void take(const x509::Path& path, Outcome<Revocations> answers);
     void finish();

@@ -56,7 +56,10 @@ struct ListTerms {
     int reason = -1;            // of every entry, as RFC 5280 5.3.1 numbers them; -1: none stated
     bool odd_critical = false;  // a critical extension that nobody knows
     bool delta = false;
-    Bytes key_id;  // authorityKeyIdentifier; empty: not stated
+    bool indirect = false;
+    const Authority* entry_issuer = nullptr;  // whose serials the entries are, in an indirect list
+    unsigned only_reasons = 0;                // bits as RFC 5280 numbers ReasonFlags; 0: not stated
+    Bytes key_id;                             // authorityKeyIdentifier; empty: not stated
 };
 
 inline Bytes issuing_point(const ListTerms& terms) {
@@ -64,7 +67,33 @@ inline Bytes issuing_point(const ListTerms& terms) {
     if (!terms.point.empty()) content = der::element(0xa0, der::element(0xa0, der::text(0x86, terms.point)));
     if (terms.only_user) content = der::join({content, {0x81, 0x01, 0xff}});
     if (terms.only_ca) content = der::join({content, {0x82, 0x01, 0xff}});
+    if (terms.only_reasons) {
+        Bytes bits{0x07, 0x00, 0x00};  // nine bits
+        for (unsigned n = 1; n <= 8; ++n)
+            if (terms.only_reasons >> n & 1) bits[1 + n / 8] |= static_cast<std::uint8_t>(0x80u >> n % 8);
+        while (bits.size() > 2 && bits.back() == 0) bits.pop_back();
+        bits[0] = 0;
+        for (auto last = bits.back(); !(last & 1); last >>= 1) ++bits[0];
+        content = der::join({content, der::element(0x83, bits)});
+    }
+    if (terms.indirect) content = der::join({content, {0x84, 0x01, 0xff}});
     return der::element(0x30, content);
+}
+
+inline Bytes subject_of(const Authority& authority) {
+    gnutls_datum_t name{};
+    must(gnutls_x509_crt_get_raw_dn(authority.certificate(), &name));
+    Bytes octets(name.data, name.data + name.size);
+    gnutls_free(name.data);
+    return octets;
+}
+
+// A distribution point without a name whose list `lister` signs, for CertificateTerms::also (RFC 5280 4.2.1.13).
+inline std::function<void(gnutls_x509_crt_t)> crl_issuer(const Authority& lister) {
+    const auto point = der::sequence({der::element(0xa2, der::element(0xa4, subject_of(lister)))});
+    return [points = der::sequence({point})](gnutls_x509_crt_t certificate) {
+        must(gnutls_x509_crt_set_extension_by_oid(certificate, "2.5.29.31", points.data(), points.size(), 0));
+    };
 }
 
 inline Bytes list_entries(const ListTerms& terms, std::chrono::system_clock::time_point now) {
@@ -74,10 +103,15 @@ inline Bytes list_entries(const ListTerms& terms, std::chrono::system_clock::tim
         std::size_t size = sizeof serial;
         must(gnutls_x509_crt_get_serial(one->certificate(), serial, &size));
         Bytes fields = der::join({der::element(0x02, Bytes(serial, serial + size)), der::time(now)});
+        Bytes extensions;
         if (terms.reason >= 0)
-            fields = der::join(
-                {fields, der::sequence({der::extension({0x55, 0x1d, 0x15}, false,
-                                                       {0x0a, 0x01, static_cast<std::uint8_t>(terms.reason)})})});
+            extensions =
+                der::extension({0x55, 0x1d, 0x15}, false, {0x0a, 0x01, static_cast<std::uint8_t>(terms.reason)});
+        if (terms.entry_issuer)
+            extensions = der::join(
+                {extensions, der::extension({0x55, 0x1d, 0x1d}, true,
+                                            der::sequence({der::element(0xa4, subject_of(*terms.entry_issuer))}))});
+        if (!extensions.empty()) fields = der::join({fields, der::element(0x30, extensions)});
         entries = der::join({entries, der::element(0x30, fields)});
     }
     return entries.empty() ? entries : der::element(0x30, entries);
@@ -86,7 +120,7 @@ inline Bytes list_entries(const ListTerms& terms, std::chrono::system_clock::tim
 inline Bytes list_extensions(const ListTerms& terms) {
     const Bytes number{0x02, 0x01, static_cast<std::uint8_t>(terms.number)};
     Bytes all = der::extension({0x55, 0x1d, 0x14}, false, number);
-    if (!terms.point.empty() || terms.only_ca || terms.only_user)
+    if (!terms.point.empty() || terms.only_ca || terms.only_user || terms.indirect || terms.only_reasons)
         all = der::join({all, der::extension({0x55, 0x1d, 0x1c}, true, issuing_point(terms))});
     if (terms.delta) all = der::join({all, der::extension({0x55, 0x1d, 0x1b}, true, {0x02, 0x01, 0x01})});
     if (!terms.key_id.empty())
@@ -100,13 +134,9 @@ inline Bytes list_extensions(const ListTerms& terms) {
 inline Bytes make_list(const Authority& issuer, const ListTerms& terms) {
     const auto now = std::chrono::system_clock::now();
     const auto algorithm = der::sequence({der::element(0x06, {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02})});
-    gnutls_datum_t name{};
-    must(gnutls_x509_crt_get_raw_dn(issuer.certificate(), &name));
-    const Bytes issuer_name(name.data, name.data + name.size);
-    gnutls_free(name.data);
     const auto tbs = der::sequence({{0x02, 0x01, 0x01},
                                     algorithm,
-                                    issuer_name,
+                                    subject_of(issuer),
                                     der::time(now + terms.begins),
                                     der::time(now + terms.ends),
                                     list_entries(terms, now),

@@ -30,19 +30,29 @@ struct World {
     Authority edge{leaf(), &root}, second{leaf(), &root};
     Terms terms{std::chrono::system_clock::now(), {}, RevocationSource::except_short_lived, Profile::modern};
     std::vector<KnownListRef> lists;
+    std::vector<x509::Certificate> pool;  // what stands beside the path
 
     void add(const Bytes& der) {
         auto list = x509::CertificateList::read(der);
         REQUIRE(list);
         lists.push_back(std::make_shared<const KnownList>(std::move(*list), url));
     }
-    CertificateRevocation ask(const Authority& certificate) const {
-        const auto subject = *x509::Certificate::read(certificate.der());
-        const std::vector above{*x509::Certificate::read(root.der())};
-        auto answer = decide(subject, above, lists, terms);
+    CertificateRevocation ask(const Authority& certificate) const { return ask({&certificate, &root}); }
+    CertificateRevocation ask(const std::vector<const Authority*>& chain) const {
+        std::vector<x509::Certificate> path;
+        for (const auto* one : chain) path.push_back(*x509::Certificate::read(one->der()));
+        const auto named = [this](const x509::Name& issuer) {
+            std::vector<KnownListRef> found;
+            for (const auto& list : lists)
+                if (list->list.issuer == issuer) found.push_back(list);
+            return found;
+        };
+        Deciding deciding(std::move(path), pool, named, terms);
+        auto answer = deciding.decide(0);
         CHECK_FALSE(answer.sentence.empty());
         return answer;
     }
+    void know(const Authority& certificate) { pool.push_back(*x509::Certificate::read(certificate.der())); }
     std::string token(const Authority& certificate) const { return ask(certificate).reason; }
 };
 
@@ -113,9 +123,7 @@ TEST_CASE("an issuer that may not sign lists does not", "[crl]") {
     const Authority no_signer(terms);
     const Authority edge(leaf(), &no_signer);
     world.add(make_list(no_signer, {}));
-    const auto subject = *x509::Certificate::read(edge.der());
-    const std::vector above{*x509::Certificate::read(no_signer.der())};
-    CHECK(decide(subject, above, world.lists, world.terms).reason == "crl-unverifiable");
+    CHECK(world.ask({&edge, &no_signer}).reason == "crl-unverifiable");
 }
 
 TEST_CASE("a list that has ended is stale, five minutes of skew and the grace apart", "[crl]") {
@@ -203,4 +211,101 @@ TEST_CASE("a certificate without a list is what the policy says, and short-lived
     world.add(make_list(world.root, terms));
     CHECK(world.ask(silent).standing == RevocationStanding::good);
     CHECK(world.ask(short_one).standing == RevocationStanding::revoked);
+}
+
+// A CA under the root, and beside it the certificate of the key that signs its lists.
+namespace {
+CertificateTerms signer(unsigned usage = GNUTLS_KEY_CRL_SIGN) {
+    auto terms = leaf({});
+    terms.name = "Issuing";
+    terms.key_usage = usage;
+    return terms;
+}
+struct TwoKeys : World {
+    Authority issuing{ca("Issuing"), &root};
+    Authority below{leaf(), &issuing};
+    Authority list_key{signer(), &root};
+    TwoKeys() { add(make_list(list_key, {})); }
+    CertificateRevocation ask_below() const { return ask({&below, &issuing, &root}); }
+};
+}  // namespace
+
+TEST_CASE("a CA's lists under another key count once that key's own certificate is known and stands", "[crl]") {
+    TwoKeys world;
+    CHECK(world.ask_below().standing == RevocationStanding::unusable);
+    world.know(world.list_key);
+    const auto unsure = world.ask_below();
+    CHECK(unsure.standing == RevocationStanding::unusable);
+    CHECK(unsure.sentence.find("whether its signer still stands") != std::string::npos);
+    world.add(make_list(world.root, {}));
+    CHECK(world.ask_below().standing == RevocationStanding::good);
+    ListTerms revoking;
+    revoking.revoked = {&world.list_key};
+    world.add(make_list(world.root, revoking));
+    const auto fallen = world.ask_below();
+    CHECK(fallen.standing == RevocationStanding::unusable);
+    CHECK(fallen.sentence.find("does not stand any more") != std::string::npos);
+}
+
+TEST_CASE("who signs lists beside the path says so in keyUsage and ends in the path's own anchor", "[crl]") {
+    TwoKeys world;
+    world.add(make_list(world.root, {}));
+    const Authority silent(signer(0), world.list_key, world.root);  // the same key, no keyUsage
+    world.know(silent);
+    CHECK(world.ask_below().standing == RevocationStanding::unusable);
+    const Authority foreign_root(ca("Foreign root"));
+    const Authority foreign(signer(), world.list_key, foreign_root);
+    world.know(foreign);
+    world.know(foreign_root);
+    CHECK(world.ask_below().standing == RevocationStanding::unusable);
+    world.know(world.list_key);
+    CHECK(world.ask_below().standing == RevocationStanding::good);
+}
+
+TEST_CASE("a leaf that bears its CA's name signs no list for itself", "[crl]") {
+    World world;
+    auto terms = leaf();
+    terms.name = "Root";
+    const Authority namesake(terms, &world.root);
+    world.add(make_list(namesake, {}));
+    CHECK(world.ask(namesake).standing == RevocationStanding::unusable);
+}
+
+TEST_CASE("an indirect list counts where the certificate names its issuer, and an entry says whose serial it is",
+          "[crl]") {
+    World world;
+    const Authority lister(signer(), &world.root);
+    world.know(lister);
+    ListTerms terms;
+    terms.indirect = true;
+    world.add(make_list(world.root, {}));  // for the lister's own certificate
+    world.add(make_list(lister, terms));
+    const Authority edge(
+        [&] {
+            auto wanted = leaf({});
+            wanted.also = test::crl_issuer(lister);
+            return wanted;
+        }(),
+        &world.root);
+    CHECK(world.ask(edge).standing == RevocationStanding::good);
+    terms.revoked = {&edge};
+    world.add(make_list(lister, terms));  // an entry that names nobody is one of the lister's own serials
+    CHECK(world.ask(edge).standing == RevocationStanding::good);
+    terms.entry_issuer = &world.root;
+    world.add(make_list(lister, terms));
+    CHECK(world.ask(edge).standing == RevocationStanding::revoked);
+    // The same list does not speak for a certificate that names nobody.
+    CHECK(world.ask(world.edge).standing == RevocationStanding::good);
+}
+
+TEST_CASE("reasons are united over lists, and some alone clear nobody", "[crl]") {
+    World world;
+    ListTerms terms;
+    terms.only_reasons = 0x7e;  // bits 1 to 6
+    world.add(make_list(world.root, terms));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::unknown);
+    CHECK(world.ask(world.edge).sentence.find("reasons") != std::string::npos);
+    terms.only_reasons = 0x180;  // 7 and 8
+    world.add(make_list(world.root, terms));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::good);
 }
