@@ -15,4 +15,11 @@ const std::vector<const Certificate*>& CertificateIndex::named(const Name& subje
     return found == by_subject_.end() ? nobody : found->second;
 }
 
+const Certificate* CertificateIndex::holds(BytesView der) const {
+    if (!known_.contains(text(der))) return nullptr;
+    for (const auto& one : certificates_)
+        if (equal(one.der(), der)) return &one;
+    return nullptr;
+}
+
 }  // namespace postern::x509

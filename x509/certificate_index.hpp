@@ -19,6 +19,8 @@ public:
     void add(Certificate certificate);
     // In the order in which they were added; valid as long as the index lives.
     const std::vector<const Certificate*>& named(const Name& subject) const;
+    // The one of these octets, or null.
+    const Certificate* holds(BytesView der) const;
     std::size_t size() const { return certificates_.size(); }
 
 private:

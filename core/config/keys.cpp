@@ -48,6 +48,7 @@ constexpr Key table[] = {
     {"partner", "cn_fallback", yes_no, "no", "The subject CN counts where there is no subjectAltName."},
     {"partner", "speaks_for", text, "", "base: a certificate for the domain speaks for all below it."},
     {"partner", "purpose", text, "connecting", "client: only clientAuth will do."},
+    {"partner", "aia", yes_no, "no", "Fetch the intermediates that a server we connect to failed to send."},
     {"partner", "exception", block, "", "What passes although it should not; ends by itself.", true},
     {"exception", "allow", text, "", "no-tls, any-certificate, any-name or no-revocation."},
     {"exception", "until", text, "", "Last day, YYYY-MM-DD (UTC)."},

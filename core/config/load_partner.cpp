@@ -38,6 +38,7 @@ void Loader::partner_policy(const SettingsNode& node, policy::Partner& partner) 
                 partner.name_rule.names.push_back(canonical);
     }
     take(node, "cn_fallback", partner.name_rule.cn_fallback, parse_yes_no, "yes or no");
+    take(node, "aia", partner.aia, parse_yes_no, "yes or no");
     take(node, "mutual", partner.mutual_outbound, parse_yes_no, "yes or no");
     chosen = 0;
     choice(node, "purpose", {"connecting", "client"}, chosen);

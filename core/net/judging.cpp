@@ -68,7 +68,11 @@ awaitable<void> judge_peer(const Services& services, std::shared_ptr<const Gener
     }
     evidence.name = std::move(*named);
     auto request = request_for(*generation, requirement.partner, entry, evidence, now);
-    auto pending = generation->providers->judge->judge(std::move(request));
+    const auto& providers = *generation->providers;
+    // Only of a server that we chose to connect to: a peer that connects to us sends us nowhere.
+    const bool learn = evidence.outbound && requirement.partner.aia && request.may_fetch && providers.learning_judge;
+    auto pending = learn ? providers.learning_judge->judge_and_learn(std::move(request))
+                         : providers.judge->judge(std::move(request));
     auto judgement = co_await answer_of(std::move(pending), evidence_time, "revocation-pending");
     if (judgement) {
         evidence.judgement = std::move(*judgement);

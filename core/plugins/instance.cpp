@@ -70,6 +70,7 @@ void Instance::provide(std::string_view role_id, std::string_view name, void* pr
     if (role_id == ProxyResolver::id) return keep<GuardedProxyResolver, ProxyResolver>(name, provider, log, file.name);
     if (role_id == NameMatcher::id) return keep<GuardedMatcher, NameMatcher>(name, provider, log, file.name);
     if (role_id == ChainJudge::id) return keep<LanedJudge, ChainJudge>(name, provider, lane, file.name);
+    if (role_id == LearningJudge::id) return keep<LanedLearningJudge, LearningJudge>(name, provider, lane, file.name);
     if (role_id == RevocationChecker::id)
         return keep<LanedRevocation, RevocationChecker>(name, provider, lane, file.name);
     if (role_id == PooledRevocationChecker::id)

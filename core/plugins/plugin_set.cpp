@@ -230,13 +230,20 @@ std::span<const Providers::NamedDecider> Providers::deciders(Event event) const 
 std::shared_ptr<const Providers> PluginSet::providers(const std::vector<config::PluginEntry>& wanted) const {
     auto all = std::make_shared<Providers>();
     all->deciders_.resize(64);
+    const Instance* judging = nullptr;
     for (const auto& entry : wanted) {
         const auto* instance = state_->find(entry.name);
         if (!instance) continue;
         all->in_use_.push_back(instance->in_use);
         for (const auto& provided : instance->provided) {
             if (provided.role == TlsEngine::id && !all->tls) all->tls = static_cast<TlsEngine*>(provided.proxy);
-            if (provided.role == ChainJudge::id && !all->judge) all->judge = static_cast<ChainJudge*>(provided.proxy);
+            if (provided.role == ChainJudge::id && !all->judge) {
+                all->judge = static_cast<ChainJudge*>(provided.proxy);
+                judging = instance;
+            }
+            // Trust scopes are objects of their judge: both are one plugin's, or the second stays unused.
+            if (provided.role == LearningJudge::id && instance == judging)
+                all->learning_judge = static_cast<LearningJudge*>(provided.proxy);
             if (provided.role != Decider::id) continue;
             auto* decider = static_cast<GuardedDecider*>(static_cast<Decider*>(provided.proxy));
             for (std::size_t number = 0; number < all->deciders_.size(); ++number)

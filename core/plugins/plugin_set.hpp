@@ -13,6 +13,7 @@
 #include <config/settings.hpp>
 #include <functional>
 #include <memory>
+#include <postern/learning_judge.hpp>
 #include <postern/plugin.hpp>
 #include <span>
 #include <string>
@@ -42,6 +43,7 @@ public:
     };
     TlsEngine* tls = nullptr;
     ChainJudge* judge = nullptr;
+    LearningJudge* learning_judge = nullptr;                    // of the same file, where it can
     std::span<const NamedDecider> deciders(Event event) const;  // in the order of the configuration
 
 private:

@@ -10,6 +10,7 @@
 #include <plugins/plugin_set.hpp>
 #include <policy/events.hpp>
 #include <postern/host.hpp>
+#include <postern/learning_judge.hpp>
 #include <postern/revocation_pool.hpp>
 
 namespace postern::plugins {
@@ -132,6 +133,19 @@ struct LanedJudge : ChainJudge {
             lane, plugin, [this, request = std::move(request)]() mutable { return inner.judge(std::move(request)); });
     }
     ChainJudge& inner;
+    Lane& lane;
+    std::string plugin;
+};
+
+struct LanedLearningJudge : LearningJudge {
+    LanedLearningJudge(LearningJudge& provider, Lane& on, std::string name)
+        : inner(provider), lane(on), plugin(std::move(name)) {}
+    Pending<Judgement> judge_and_learn(JudgeRequest request) override {
+        return on_lane<Judgement>(lane, plugin, [this, request = std::move(request)]() mutable {
+            return inner.judge_and_learn(std::move(request));
+        });
+    }
+    LearningJudge& inner;
     Lane& lane;
     std::string plugin;
 };

@@ -1,4 +1,5 @@
 #include <crl/checker.hpp>
+#include <crl/staple.hpp>
 #include <set>
 #include <x509/path_validation.hpp>
 
@@ -84,6 +85,7 @@ private:
     // The URL of this round for each distribution point that could still help.
     void want_lists(Wants& wants) {
         for (const auto* certificate : deciding_.undecided()) {
+            if (staple_suffices_ && certificate == &deciding_.path().front()) continue;
             const auto signers = deciding_.signers_for(*certificate);
             for (const auto& point : certificate->crl_points) {
                 const auto alternatives = point.urls();
@@ -110,8 +112,22 @@ private:
         deciding_.again();
         answers_.clear();
         for (std::size_t i = 0; i + 1 < deciding_.path().size(); ++i) answers_.push_back(deciding_.decide(i));
+        if (!request_.staple.empty() && !answers_.empty()) weigh_staple();
         if (!request_.only_explicit_crls) return;
         for (std::size_t i = 0; i < answers_.size(); ++i) demand_given(answers_[i], deciding_.path()[i]);
+    }
+    // What a list says stands: a revoked certificate brings a staple of yesterday. Where no list says anything the
+    // staple may, and then none is fetched for the leaf.
+    void weigh_staple() {
+        const Terms terms{request_.at, request_.grace, request_.source, request_.profile};
+        auto says = read_staple(request_.staple, deciding_, terms);
+        auto& leaf = answers_.front();
+        const bool settled =
+            leaf.standing == RevocationStanding::revoked || leaf.standing == RevocationStanding::on_hold;
+        const bool worse = says.answer && says.answer->standing != RevocationStanding::good;
+        if (says.answer && !settled && (worse || leaf.standing != RevocationStanding::good)) leaf = *says.answer;
+        staple_suffices_ = says.answer && leaf.source == says.answer->source;
+        if (!says.why_not.empty()) leaf.sentence += "; " + says.why_not;
     }
     Wants wanted() {
         Wants wants;
@@ -162,6 +178,7 @@ private:
     RevocationRequest request_;
     std::vector<KnownListRef> explicit_;
     std::string unreadable_;
+    bool staple_suffices_ = false;
     Deciding deciding_;
     std::set<std::string> deltas_;  // asked for already
     Answers answers_;

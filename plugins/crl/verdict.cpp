@@ -223,6 +223,11 @@ std::string Deciding::fault_of(const Signer& signer) {
     return {};
 }
 
+CertificateRevocation Deciding::decide(const Certificate& other) {
+    pool_.add(other);
+    return about(*pool_.holds(other.der()));
+}
+
 CertificateRevocation Deciding::about(const Certificate& certificate) {
     const auto [known, fresh] = answers_.try_emplace(&certificate);
     if (!fresh && known->second) return *known->second;

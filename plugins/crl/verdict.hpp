@@ -27,8 +27,8 @@ public:
 
     // Of the path; unknown or unusable where the lists do not suffice.
     CertificateRevocation decide(std::size_t index) { return about(path_[index]); }
-    // Of any certificate under the same anchor.
-    CertificateRevocation about(const x509::Certificate& certificate);
+    // Of another certificate under the same anchor, which is kept.
+    CertificateRevocation decide(const x509::Certificate& other);
     // Those asked about so far whose lists did not suffice: of the path, and signers of lists.
     std::vector<const x509::Certificate*> undecided() const;
     // Whose signature a list for this certificate may bear; the path's own come first.
@@ -44,6 +44,7 @@ public:
 
 private:
     friend struct Search;
+    CertificateRevocation about(const x509::Certificate& certificate);  // of path_ or pool_
     std::vector<KnownListRef> lists_for(const x509::Certificate& certificate) const;
     // Whether a signer made the list and stands; else `why` says what is wrong.
     bool believed(const KnownList& known, std::string& why);

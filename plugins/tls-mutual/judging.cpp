@@ -28,10 +28,49 @@ Pending<Judgement> Judging::begin() {
     // What the peer sent and we cannot read is of no use on any path; a path without it may be good.
     for (std::size_t i = 1; i < request_.chain.size(); ++i)
         if (auto certificate = x509::Certificate::read(request_.chain[i])) sent_.add(std::move(*certificate));
-    const x509::PathTerms terms{request_.at, request_.purpose, request_.profile};
-    search_.emplace(*leaf_, scope_.anchors(), x509::PathSearch::Pools{&sent_, &scope_.intermediates}, terms);
-    try_next_path();
+    if (learned_)
+        for (auto& one : learned_->of(request_.scope)) fetched_.add(std::move(one));
+    search();
     return pending;
+}
+
+void Judging::learn(LearnedIssuers& learned, std::optional<FetchRules> rules) {
+    learned_ = &learned;
+    if (rules) issuers_.emplace(host_, std::move(*rules));
+}
+
+void Judging::search() {
+    const x509::PathTerms terms{request_.at, request_.purpose, request_.profile};
+    const x509::PathSearch::Pools pools{&sent_, &scope_.intermediates, &fetched_};
+    search_.emplace(*leaf_, scope_.anchors(), pools, terms);
+    try_next_path();
+}
+
+// Where no path reached an anchor: one more URL of the certificate that it ended at, else of any below it.
+bool Judging::fetch_missing() {
+    const auto& fault = search_->fault();
+    if (!issuers_ || (fault.reason != "unknown-root" && fault.reason != "incomplete-chain")) return false;
+    const auto& walked = search_->faulty_path();
+    std::string url;
+    for (auto one = walked.rbegin(); one != walked.rend() && url.empty(); ++one) url = issuers_->next_url(**one);
+    if (url.empty()) return false;
+    issuers_->fetch(url, [self = Ref<Judging>(this)](std::vector<x509::Certificate> found) {
+        self->take_issuers(std::move(found));
+    });
+    return true;
+}
+
+void Judging::take_issuers(std::vector<x509::Certificate> found) {
+    for (auto& one : found) fetched_.add(std::move(one));
+    paths_ = 0;
+    search();
+}
+
+// Only what a valid path needed, and what was not here otherwise.
+void Judging::keep_learned() {
+    if (!issuers_ || best_->standing != Standing::valid) return;
+    for (const auto& fact : best_->path)
+        if (const auto* one = fetched_.holds(fact.der)) learned_->keep(request_.scope, *one);
 }
 
 void Judging::try_next_path() {
@@ -105,13 +144,24 @@ void Judging::take(const x509::Path& path, Outcome<Revocations> answers) {
     best_->standing == Standing::valid ? finish() : try_next_path();
 }
 
+void Judging::give(Judgement judgement) {
+    if (done_) done_(request_, judgement);
+    answer_.give(std::move(judgement));
+}
+
 void Judging::finish() {
-    if (best_) return answer_.give(std::move(*best_));
+    if (best_) {
+        keep_learned();
+        return give(std::move(*best_));
+    }
+    if (fetch_missing()) return;
     auto judgement = invalid(search_->fault().reason, search_->fault().sentence);
+    if (issuers_ && !issuers_->problems().empty())
+        judgement.sentence += "; its issuer could not be fetched: " + issuers_->problems();
     describe(search_->faulty_path(), judgement);
     judgement.findings.push_back(
         {search_->fault().certificate, search_->fault().reason, false, "", search_->fault().sentence});
-    answer_.give(std::move(judgement));
+    give(std::move(judgement));
 }
 
 }  // namespace postern::tls_mutual

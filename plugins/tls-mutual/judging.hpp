@@ -3,6 +3,7 @@
 #pragma once
 
 #include <postern/host.hpp>
+#include <tls-mutual/learning.hpp>
 #include <tls-mutual/trust_scopes.hpp>
 #include <x509/path_search.hpp>
 
@@ -12,6 +13,11 @@ class Judging : public Counted {
 public:
     // request.scopes keeps `scope` alive.
     Judging(Host& host, JudgeRequest request, const TrustScope& scope);
+    // Told of what is answered, before whoever asked; once, before begin().
+    using Done = std::function<void(const JudgeRequest& request, const Judgement& judgement)>;
+    void when_done(Done done) { done_ = std::move(done); }
+    // What was learned before counts as a local intermediate; with `rules`, what is missing may be fetched too.
+    void learn(LearnedIssuers& learned, std::optional<FetchRules> rules);
     Pending<Judgement> begin();
 
 private:
@@ -21,16 +27,24 @@ private:
     std::vector<Bytes> pool(const x509::Path& path) const;
     void ask(x509::Path path);
     void take(const x509::Path& path, Outcome<Revocations> answers);
+    void search();
+    bool fetch_missing();
+    void take_issuers(std::vector<x509::Certificate> found);
+    void keep_learned();
     void finish();
+    void give(Judgement judgement);
 
     Host& host_;
     JudgeRequest request_;
     const TrustScope& scope_;
-    x509::CertificateIndex sent_;
+    x509::CertificateIndex sent_, fetched_;
+    LearnedIssuers* learned_ = nullptr;
+    std::optional<IssuerFetch> issuers_;
     std::optional<x509::Certificate> leaf_;
     std::optional<x509::PathSearch> search_;
     std::optional<Judgement> best_;  // of the paths whose revocation was looked at
     unsigned paths_ = 0;
+    Done done_;
     Answer<Judgement> answer_ = Answer<Judgement>::make();
 };
 

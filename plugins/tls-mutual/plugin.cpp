@@ -9,10 +9,19 @@
 namespace {
 
 class TlsMutual : public postern::Plugin {
+    std::vector<postern::KeySpec> keys() const override { return postern::tls_mutual::learning_keys(); }
+    std::vector<postern::SettingsProblem> check(const postern::SettingsNode& node) const override {
+        return postern::tls_mutual::check_learning(node);
+    }
+    void apply(const postern::SettingsNode& node) override {
+        judge_.fetch_by(postern::tls_mutual::learning_rules(node));
+    }
+
     void start(postern::Registrar& registrar) override {
         judge_.use(registrar.host());
         registrar.provide<postern::TlsEngine>(engine_, postern::Runs::inline_);
         registrar.provide<postern::ChainJudge>(judge_);
+        registrar.provide<postern::LearningJudge>(judge_);
         verify_ = std::make_unique<postern::tls_mutual::CertVerify>(registrar.host(), judge_);
         registrar.provide<postern::AdminVerbs>(*verify_, postern::Runs::lane, "cert");
     }

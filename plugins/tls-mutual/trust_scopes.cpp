@@ -96,6 +96,11 @@ Outcome<Ref<TrustScopes>> Scopes::load(const std::vector<TrustScopeFiles>& wante
     return Ref<TrustScopes>(scopes);
 }
 
+std::uint64_t Scopes::next_generation() {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+}
+
 const TrustScope* Scopes::find(std::string_view name) const {
     const auto found = scopes_.find(name);
     return found == scopes_.end() ? nullptr : found->second.get();

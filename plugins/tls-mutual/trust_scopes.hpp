@@ -28,8 +28,12 @@ public:
     // decode is left out, since the administrator did not choose it.
     static Outcome<Ref<TrustScopes>> load(const std::vector<TrustScopeFiles>& wanted, const std::string& system_store);
     const TrustScope* find(std::string_view name) const;
+    // A number of its own for each load: what was judged under one set says nothing under the next.
+    std::uint64_t generation() const { return generation_; }
 
 private:
+    static std::uint64_t next_generation();
+    const std::uint64_t generation_ = next_generation();
     std::map<std::string, std::shared_ptr<const TrustScope>, std::less<>> scopes_;
 };
 

@@ -39,10 +39,11 @@ struct Lists : RevocationChecker {
         waiting = [answer = waiting_answer, all] { answer.give(all); };
         return waiting_answer.pending();
     }
-    std::uint64_t epoch() const override { return 1; }
+    std::uint64_t epoch() const override { return version; }
     static CertificateRevocation good() { return {RevocationStanding::good, "", "not on the list", "list", {}}; }
 
     int asked = 0;
+    std::uint64_t version = 1;
     bool later = false;
     RevocationRequest last;
     std::vector<CertificateRevocation> next;
@@ -153,6 +154,7 @@ TEST_CASE("each standing of revocation has its verdict", "[judge]") {
     };
     for (const auto& row : rows) {
         CAPTURE(row.reason);
+        ++world.lists.version;
         world.lists.next = {{row.standing, row.reason, "because", "list", {}}};
         auto hard = world.ask(world.request(edge));
         CHECK(hard.standing == row.hard);
@@ -210,6 +212,7 @@ TEST_CASE("where one path is revoked another that is not suffices", "[judge]") {
     world.lists.answers = {{Lists::good(), revoked}, {Lists::good(), Lists::good()}};
     CHECK(world.ask(request).standing == Standing::valid);
     CHECK(world.lists.asked == 2);
+    ++world.lists.version;
     world.lists.answers = {{Lists::good(), revoked}, {Lists::good(), revoked}};
     const auto both = world.ask(request);
     CHECK(both.standing == Standing::invalid);
@@ -248,4 +251,107 @@ TEST_CASE("a leaf that the strict reader refuses is invalid", "[judge]") {
     request.scopes = world.scopes;
     request.at = std::chrono::system_clock::now();
     CHECK(world.ask(std::move(request)).standing == Standing::invalid);
+}
+
+TEST_CASE("what was settled is remembered for the same octets under the same terms, and for nothing else", "[judge]") {
+    World world;
+    const Authority edge(leaf("mail1.contoso.com"), &world.root);
+    const auto first = world.ask(world.request(edge));
+    CHECK(first.standing == Standing::valid);
+    const auto asked_again = [&](const JudgeRequest& request) {
+        const auto before = world.lists.asked;
+        const auto judged = world.ask(request);
+        CHECK(judged.sentence == first.sentence);
+        CHECK(judged.path.size() == first.path.size());
+        return world.lists.asked > before;
+    };
+    CHECK_FALSE(asked_again(world.request(edge)));
+    const auto differing = [&](auto change) {
+        auto request = world.request(edge);
+        change(request);
+        return request;
+    };
+    CHECK(asked_again(differing([](auto& one) { one.staple = {1}; })));
+    CHECK(asked_again(differing([](auto& one) { one.purpose = Purpose::client; })));
+    CHECK(asked_again(differing([](auto& one) { one.revocation = RevocationMode::soft; })));
+    CHECK(asked_again(differing([](auto& one) { one.revocation_source = RevocationSource::always; })));
+    CHECK(asked_again(differing([](auto& one) { one.crl_grace = std::chrono::seconds(1); })));
+    CHECK(asked_again(differing([](auto& one) { one.may_fetch = true; })));
+    CHECK(asked_again(differing([](auto& one) { one.at += std::chrono::minutes(11); })));
+    CHECK(asked_again(differing([](auto& one) { one.at -= std::chrono::minutes(11); })));
+    CHECK(asked_again(differing([&](auto& one) { one.chain.push_back(world.root.der()); })));
+    world.lists.version = 2;
+    CHECK(asked_again(world.request(edge)));
+    CHECK_FALSE(asked_again(world.request(edge)));
+    world.scopes = world.load({{"", false, {world.folder.path("root.pem")}, {}}});
+    CHECK(asked_again(world.request(edge)));
+    const auto lists_given = differing([](auto& one) { one.only_explicit_crls = true; });
+    CHECK(asked_again(lists_given));
+    CHECK(asked_again(lists_given));
+}
+
+TEST_CASE("what is remembered ends with the list or certificate that it rests on", "[judge]") {
+    World world;
+    auto brief = leaf("mail1.contoso.com");
+    const Authority edge(brief, &world.root);
+    auto ending = Lists::good();
+    ending.valid_until = std::chrono::system_clock::now() + std::chrono::minutes(2);
+    world.lists.next = {ending};
+    CHECK(world.ask(world.request(edge)).standing == Standing::valid);
+    auto later = world.request(edge);
+    later.at += std::chrono::minutes(1);
+    CHECK(world.ask(later).standing == Standing::valid);
+    CHECK(world.lists.asked == 1);
+    later.at += std::chrono::minutes(2);
+    world.ask(later);
+    CHECK(world.lists.asked == 2);
+}
+
+TEST_CASE("what could not be decided is asked again each time, what is revoked is remembered", "[judge]") {
+    World world;
+    const Authority edge(leaf("mail1.contoso.com"), &world.root);
+    world.lists.next = {{RevocationStanding::unknown, "crl-unreachable", "not there", "", {}}};
+    CHECK(world.ask(world.request(edge)).standing == Standing::undecided);
+    CHECK(world.ask(world.request(edge)).standing == Standing::undecided);
+    auto soft = world.request(edge);
+    soft.revocation = RevocationMode::soft;
+    CHECK(world.ask(soft).standing == Standing::valid);
+    CHECK(world.ask(soft).standing == Standing::valid);
+    CHECK(world.lists.asked == 4);
+    world.lists.next = {{RevocationStanding::revoked, "revoked", "gone", "list", {}}};
+    CHECK(world.ask(world.request(edge)).reason == "revoked");
+    CHECK(world.ask(world.request(edge)).reason == "revoked");
+    CHECK(world.lists.asked == 5);
+}
+
+TEST_CASE("a list that came while a chain was judged leaves nothing behind to remember", "[judge]") {
+    World world;
+    const Authority edge(leaf("mail1.contoso.com"), &world.root);
+    world.lists.later = true;
+    auto pending = world.judge.judge(world.request(edge));
+    world.lists.version = 2;
+    world.lists.waiting();
+    CHECK(test::wait_for(std::move(pending)));
+    world.lists.later = false;
+    world.ask(world.request(edge));
+    CHECK(world.lists.asked == 2);
+}
+
+TEST_CASE("the memory of judgements is bounded", "[judge]") {
+    JudgementCache cache;
+    Judgement judgement;
+    judgement.standing = Standing::valid;
+    JudgeRequest request;
+    request.at = std::chrono::system_clock::now();
+    for (std::size_t i = 0; i < JudgementCache::most_entries + 50; ++i) {
+        request.chain = {Bytes{static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}};
+        cache.keep(request, 1, judgement);
+    }
+    CHECK(cache.size() == JudgementCache::most_entries);
+    CHECK(cache.find(request, 1));
+    request.chain = {Bytes{0, 0}};
+    CHECK_FALSE(cache.find(request, 1));
+    request.chain = {Bytes(JudgementCache::longest_chain + 1)};
+    cache.keep(request, 1, judgement);
+    CHECK_FALSE(cache.find(request, 1));
 }
