@@ -15,29 +15,6 @@ std::uint64_t serial_prefix(BytesView serial) {
 
 bool serial_before(BytesView left, BytesView right) { return std::ranges::lexicographical_compare(left, right); }
 
-std::optional<IssuingDistributionPoint> read_issuing_point(Reader value) {
-    IssuingDistributionPoint point;
-    Reader fields(value.expect(tag::sequence));
-    if (fields.at_end()) return std::nullopt;  // RFC 5280 5.2.5: never empty
-    if (auto name = fields.optional(tag::context_constructed(0)))
-        if (!(point.name = read_distribution_point_name(*name))) return std::nullopt;
-    const auto flag = [&](unsigned number, bool& target) {
-        const auto element = fields.optional(tag::context(number));
-        if (!element) return true;
-        const auto stated = read_boolean(*element);
-        target = stated.value_or(false);
-        return stated.has_value();
-    };
-    if (!flag(1, point.only_user) || !flag(2, point.only_ca)) return std::nullopt;
-    if (auto reasons = fields.optional(tag::context(3)))
-        if (!(point.only_reasons = read_reasons(*reasons))) return std::nullopt;
-    if (!flag(4, point.indirect) || !flag(5, point.only_attribute)) return std::nullopt;
-    if (!value.finished() || !fields.finished()) return std::nullopt;
-    // RFC 5280 5.2.5: at most one of the three.
-    if (point.only_user + point.only_ca + point.only_attribute > 1) return std::nullopt;
-    return point;
-}
-
 std::optional<Bytes> read_number(Reader value) {
     const auto number = read_integer(value.expect(tag::integer));
     // RFC 5280 5.2.3: not negative, at most 20 octets.
@@ -72,6 +49,29 @@ std::optional<EntryParts> read_entry(const Element& element) {
 }
 
 }  // namespace
+
+std::optional<IssuingDistributionPoint> read_issuing_point(Reader value) {
+    IssuingDistributionPoint point;
+    Reader fields(value.expect(tag::sequence));
+    if (fields.at_end()) return std::nullopt;  // RFC 5280 5.2.5: never empty
+    if (auto name = fields.optional(tag::context_constructed(0)))
+        if (!(point.name = read_distribution_point_name(*name))) return std::nullopt;
+    const auto flag = [&](unsigned number, bool& target) {
+        const auto element = fields.optional(tag::context(number));
+        if (!element) return true;
+        const auto stated = read_boolean(*element);
+        target = stated.value_or(false);
+        return stated.has_value();
+    };
+    if (!flag(1, point.only_user) || !flag(2, point.only_ca)) return std::nullopt;
+    if (auto reasons = fields.optional(tag::context(3)))
+        if (!(point.only_reasons = read_reasons(*reasons))) return std::nullopt;
+    if (!flag(4, point.indirect) || !flag(5, point.only_attribute)) return std::nullopt;
+    if (!value.finished() || !fields.finished()) return std::nullopt;
+    // RFC 5280 5.2.5: at most one of the three.
+    if (point.only_user + point.only_ca + point.only_attribute > 1) return std::nullopt;
+    return point;
+}
 
 // The walk over one list; alive only inside CertificateList::read.
 class CertificateListReader {
@@ -165,6 +165,10 @@ private:
         Reader entries(revoked);
         if (entries.at_end()) return "its entries are there and empty (RFC 5280 5.1.2.6)";
         const auto* start = list_.der().data();
+        // Counted first: an index that grows by doubling would for a moment take three times its size.
+        std::size_t count = 0;
+        for (Reader walk = entries; walk.more(); ++count) walk.any();
+        list_.entries_.reserve(count);
         while (entries.more()) {
             const auto element = entries.any();
             const auto parts = read_entry(element);
@@ -222,7 +226,6 @@ Outcome<CertificateList> CertificateList::read(Bytes der) {
     CertificateList list(std::move(der));
     if (auto problem = CertificateListReader(list).read(); !problem.empty())
         return Failure{"crl-unverifiable", "the list cannot be read: " + problem};
-    list.entries_.shrink_to_fit();
     return list;
 }
 

@@ -32,6 +32,9 @@ struct IssuingDistributionPoint {
     std::optional<std::uint16_t> only_reasons;  // absent: all of them
 };
 
+// The content of the extension; empty where malformed.
+std::optional<IssuingDistributionPoint> read_issuing_point(Reader value);
+
 struct Revocation {
     Time date{};
     RevocationReason reason = RevocationReason::unspecified;

@@ -19,6 +19,14 @@ bool fetching_helps(const CertificateRevocation& answer) {
     return answer.standing == RevocationStanding::unknown || answer.standing == RevocationStanding::unusable;
 }
 
+// A list that came without a place is named by whose and which it is.
+KnownListRef given(x509::CertificateList list) {
+    auto name = "the list of \"" + list.issuer.text() + "\"" +
+                (list.number ? " number " + x509::hex(*list.number, true) : std::string()) + " of " +
+                date(list.this_update) + ", as given";
+    return std::make_shared<const KnownList>(std::move(list), std::move(name));
+}
+
 // One question that waits for flights. Its continuation keeps it alive.
 class Question : public Counted {
 public:
@@ -48,8 +56,7 @@ private:
 
     void decode_explicit() {
         for (auto& der : request_.explicit_crls)
-            if (auto list = x509::CertificateList::read(std::move(der)))
-                explicit_.push_back(std::make_shared<const KnownList>(std::move(*list), "given"));
+            if (auto list = x509::CertificateList::read(std::move(der))) explicit_.push_back(given(std::move(*list)));
             else unreadable_ = list.failure.text;
     }
     // Lists were given to be judged by: no policy on absent sources lets a certificate pass without one.

@@ -146,7 +146,7 @@ std::string Flights::take_in(const std::string& url, Outcome<FetchAnswer>& answe
     const auto slot = store_.find(url);
     if (!error.empty() || !slot || !slot->list) return error;
     const auto& end = slot->list->list.next_update;
-    return end && *end + clock_skew < host_.now() ? "the newest list there ended " + date(*end) : error;
+    return end && *end < host_.now() - clock_skew ? "the newest list there ended " + date(*end) : error;
 } catch (const std::exception& fault) {
     return std::string("the list could not be taken in: ") + fault.what();
 }

@@ -32,7 +32,7 @@ static bool goes_before(const Slot& one, const Slot& other) {
 }
 
 static bool ended(const KnownListRef& list, Time now) {
-    return list->list.next_update && *list->list.next_update + clock_skew < now;
+    return list->list.next_update && *list->list.next_update < now - clock_skew;
 }
 
 // In front where it vouches for the list at hand, behind where it might for the next one.

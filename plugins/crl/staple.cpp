@@ -54,16 +54,21 @@ std::string responder_fault(const x509::OcspResponse& response, const Certificat
     return why;
 }
 
+Time end_of(const x509::OcspSingle& single) {
+    if (single.next_update) return *single.next_update;
+    return single.this_update < Time::max() - without_end ? single.this_update + without_end : Time::max();
+}
+
 std::string date_fault(const x509::OcspSingle& single, const Terms& terms) {
     if (single.this_update > terms.at + clock_skew) return "it is not valid before " + date(single.this_update);
-    const auto until = single.next_update.value_or(single.this_update + without_end);
-    return until + clock_skew < terms.at ? "it ended " + date(until) : "";
+    const auto until = end_of(single);
+    return until < terms.at - clock_skew ? "it ended " + date(until) : "";
 }
 
 CertificateRevocation answer_of(const x509::OcspSingle& single, const Certificate& leaf) {
     CertificateRevocation answer;
     answer.source = source;
-    answer.valid_until = single.next_update.value_or(single.this_update + without_end);
+    answer.valid_until = end_of(single);
     if (single.status == x509::OcspStatus::good) {
         answer.standing = RevocationStanding::good;
         answer.sentence = x509::shown(leaf) + " is good by the stapled OCSP response of " + date(single.this_update);

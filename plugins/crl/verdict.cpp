@@ -94,8 +94,8 @@ void Search::look_into(const KnownList& known) {
     // What an old list says of a serial stays so: nobody is taken off a list but from hold.
     const auto entry = list.find(certificate.serial, certificate.issuer);
     if (entry) take_entry(known, *entry, reasons);
-    const auto until = list.next_update.value_or(std::max(list.this_update, terms.at) + without_next_update);
-    if (until + clock_skew + terms.grace < terms.at)
+    const auto until = list.next_update.value_or(terms.at + without_next_update);
+    if (until < terms.at - clock_skew - terms.grace)
         return lacks(Lack::stale, known, "it ended " + date(until) + " and no newer one could be had");
     if (!clears) return lacks(Lack::out_of_scope, known, unfit);
     covered |= clears;
@@ -121,15 +121,16 @@ void Search::look_into_delta(const KnownList& known) {
     const auto reasons = coverage(list, certificate).reasons;
     std::string ignored;
     if (!reasons || !deciding.believed(known, ignored)) return;
-    if (list.next_update && *list.next_update + clock_skew + terms.grace < terms.at) return;
+    if (list.next_update && *list.next_update < terms.at - clock_skew - terms.grace) return;
     if (list.next_update) valid_until = std::min(valid_until, *list.next_update);
     if (const auto entry = list.find(certificate.serial, certificate.issuer)) take_entry(known, *entry, reasons);
 }
 
 namespace {
 
+// Dates may stand at the ends of what Time can hold (year 9999): never add to one of a certificate or a list.
 bool short_lived(const Certificate& certificate) {
-    return certificate.not_after - certificate.not_before <= std::chrono::hours(7 * 24);
+    return certificate.not_before >= certificate.not_after - std::chrono::hours(7 * 24);
 }
 
 CertificateRevocation without_source(const Certificate& certificate, RevocationSource policy) {

@@ -2,39 +2,53 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <tls-mutual/cert_report.hpp>
 #include <tls-mutual/cert_verify.hpp>
 #include <tls-mutual/facts.hpp>
+#include <x509/name.hpp>
 #include <x509/pem.hpp>
 
 namespace postern::tls_mutual {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int is_valid = 0, is_invalid = 1, usage_error = 2, undecided = 75;
+constexpr int is_invalid = 1, usage_error = 2, undecided = 75;
+constexpr std::uintmax_t largest_file = 128u << 20;
 constexpr std::string_view usage =
     "usage: cert verify --trust FILE [--untrusted FILE] [--crl FILE|DIR] [--at-time ISO8601]\n"
-    "       [--purpose server|client|any-tls] [--profile modern|legacy] [--domain NAME] [--fetch] CERT\n";
+    "       [--purpose server|client|any-tls] [--profile modern|legacy] [--domain NAME] [--fetch] [--json] CERT\n";
 
 struct Asked {
     std::string trust, untrusted, certificate, domain;
     std::vector<std::string> crls;
     JudgeRequest request;
-    bool crl_given = false, fetch = false;
+    bool fetch = false, json = false;
 };
 
 std::optional<Time> parse_time(const std::string& text) {
     std::tm parts{};
     const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (!end) end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M", &parts);
     if (!end) end = ::strptime(text.c_str(), "%Y-%m-%d", &parts);
     if (!end || (std::string_view(end) != "" && std::string_view(end) != "Z")) return std::nullopt;
     return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
+
+// The name matcher wants lower-case A-labels without a trailing dot.
+std::string take_domain(Asked& asked, std::string_view value) {
+    if (value.ends_with('.')) value.remove_suffix(1);
+    const auto plain = [](unsigned char c) { return c > 32 && c < 127; };
+    if (value.empty() || !std::ranges::all_of(value, plain))
+        return "--domain wants a name in ASCII; write an international one as its A-label (xn--...)";
+    asked.domain = x509::fold_ascii(value);
+    return {};
 }
 
 // Takes the value of an option; empty, or what is wrong.
 std::string take(Asked& asked, const std::string& option, const std::string& value) {
     if (option == "--trust") asked.trust = value;
     else if (option == "--untrusted") asked.untrusted = value;
-    else if (option == "--domain") asked.domain = value;
+    else if (option == "--domain") return take_domain(asked, value);
     else if (option == "--crl") asked.crls.push_back(value);
     else if (option == "--at-time") {
         const auto time = parse_time(value);
@@ -60,8 +74,8 @@ Outcome<Asked> parse(const std::vector<std::string>& words, Time now) {
     asked.request.at = now;
     asked.request.purpose = Purpose::unstated;
     for (std::size_t i = 2; i < words.size(); ++i) {
-        if (words[i] == "--fetch") {
-            asked.fetch = true;
+        if (words[i] == "--fetch" || words[i] == "--json") {
+            (words[i] == "--fetch" ? asked.fetch : asked.json) = true;
         } else if (words[i].starts_with("--")) {
             if (i + 1 == words.size()) return Failure{"usage", words[i] + " wants a value"};
             if (auto problem = take(asked, words[i], words[i + 1]); !problem.empty()) return Failure{"usage", problem};
@@ -72,14 +86,21 @@ Outcome<Asked> parse(const std::vector<std::string>& words, Time now) {
             return Failure{"usage", "one certificate at a time: " + words[i]};
         }
     }
-    if (asked.certificate.empty() || asked.trust.empty())
-        return Failure{"usage", asked.certificate.empty() ? "no certificate is named" : "--trust is missing"};
+    if (asked.certificate.empty()) return Failure{"usage", "no certificate is named"};
+    if (asked.trust.empty()) return Failure{"usage", "--trust is missing: name the file with the roots to judge by"};
+    if (asked.fetch && !asked.crls.empty())
+        return Failure{"usage", "--crl and --fetch exclude each other: lists are given, or they are fetched"};
     return asked;
 }
 
 Outcome<Bytes> contents(const std::string& path) {
+    std::error_code error;
+    const auto size = fs::is_directory(path, error) ? std::uintmax_t{0} : fs::file_size(path, error);
+    if (error || fs::is_directory(path))
+        return Failure{"usage", path + ": " + (error ? error.message() : "is a folder")};
+    if (size > largest_file) return Failure{"usage", path + ": is larger than 128 MB"};
     std::ifstream file(path, std::ios::binary);
-    if (!file) return Failure{"usage", path + " cannot be read"};
+    if (!file) return Failure{"usage", path + " cannot be read by this user"};
     return Bytes(std::istreambuf_iterator<char>(file), {});
 }
 
@@ -87,7 +108,7 @@ Outcome<std::vector<Bytes>> blocks(const std::string& path, std::string_view lab
     const auto octets = contents(path);
     if (!octets) return octets.failure;
     auto found = x509::read_blocks(*octets, label);
-    if (!found) return Failure{"usage", path + ": " + found.failure.text};
+    if (!found) return Failure{"unreadable", path + ": " + found.failure.text};
     return found;
 }
 
@@ -107,33 +128,6 @@ std::optional<Failure> add_lists(const std::string& path, std::vector<Bytes>& in
             for (auto& der : *found) into.push_back(std::move(der));
     }
     return std::nullopt;
-}
-
-std::string standing_text(Standing standing) {
-    return standing == Standing::valid ? "valid" : standing == Standing::invalid ? "invalid" : "cannot be decided now";
-}
-
-VerbResult describe(const Asked& asked, const Judgement& judgement, const std::optional<NameEvidence>& name) {
-    VerbResult result;
-    auto standing = judgement.standing;
-    for (std::size_t i = 0; i < judgement.path.size(); ++i)
-        result.out += std::to_string(i) + "  " + judgement.path[i].subject + " (serial " + judgement.path[i].serial +
-                      ", sha256 " + judgement.path[i].sha256 + ")\n";
-    for (const auto& finding : judgement.findings)
-        result.out += std::string(finding.good ? "good  " : "bad   ") + std::to_string(finding.certificate) + " " +
-                      finding.check + ": " + finding.sentence + "\n";
-    if (name) {
-        result.out += std::string(name->speaks ? "good  " : "bad   ") + "0 name: " + name->sentence + "\n";
-        if (!name->speaks) standing = Standing::invalid;
-    }
-    if (asked.request.purpose == Purpose::unstated) result.out += "note  extKeyUsage was not judged: no --purpose\n";
-    if (asked.request.revocation == RevocationMode::off)
-        result.out += "note  revocation was not looked at: neither --crl nor --fetch\n";
-    const bool by_name = name && !name->speaks && judgement.standing != Standing::invalid;
-    result.out += standing_text(standing) + (judgement.reason.empty() ? "" : " (" + judgement.reason + ")") + ": " +
-                  (by_name ? name->sentence : judgement.sentence) + "\n";
-    result.status = standing == Standing::valid ? is_valid : standing == Standing::invalid ? is_invalid : undecided;
-    return result;
 }
 
 std::optional<NameEvidence> name_evidence(Host& host, const Asked& asked) {
@@ -160,8 +154,16 @@ Pending<VerbResult> CertVerify::run(std::vector<std::string> words) {
     auto asked = parse(words, host_.now());
     if (!asked) return wrong(asked.failure);
     auto leaf = blocks(asked->certificate, "CERTIFICATE");
-    if (!leaf) return VerbResult{is_invalid, "invalid: " + leaf.failure.text + "\n", {}};
-    if (leaf->empty()) return wrong({{}, asked->certificate + " holds no certificate"});
+    // A file that is there and holds nonsense is a certificate that is not valid; one that is not there is a mistyped
+    // name.
+    if (!leaf && leaf.failure.token != "unreadable") return wrong(leaf.failure);
+    if (!leaf || leaf->empty()) {
+        Report none;
+        none.judgement.standing = Standing::invalid;
+        none.judgement.reason = "broken-constraint";
+        none.judgement.sentence = leaf ? asked->certificate + " holds no certificate (PEM or DER)" : leaf.failure.text;
+        return asked->json ? as_json(none) : as_text(none);
+    }
     asked->request.chain = std::move(*leaf);
     if (!asked->untrusted.empty()) {
         auto more = blocks(asked->untrusted, "CERTIFICATE");
@@ -178,13 +180,19 @@ Pending<VerbResult> CertVerify::run(std::vector<std::string> words) {
     auto scopes = judge_.load_scopes({{"", false, {asked->trust}, {}}});
     if (!scopes) return wrong(scopes.failure);
     asked->request.scopes = *scopes;
-    const auto name = name_evidence(host_, *asked);
+    Report report;
+    report.name = name_evidence(host_, *asked);
+    report.purpose_stated = asked->request.purpose != Purpose::unstated;
+    report.revocation_asked = asked->request.revocation != RevocationMode::off;
+    report.legacy = asked->request.profile == Profile::legacy;
     auto answer = Answer<VerbResult>::make();
-    auto pending = std::make_shared<Pending<Judgement>>(judge_.judge(asked->request));
-    pending->on_ready([pending, answer, name, question = *asked] {
-        auto judged = pending->take();
-        if (judged) answer.give(describe(question, *judged, name));
-        else answer.give({undecided, {}, judged.failure.text + "\n"});
+    auto judged = asked->fetch ? judge_.judge_and_learn(asked->request) : judge_.judge(asked->request);
+    auto pending = std::make_shared<Pending<Judgement>>(std::move(judged));
+    pending->on_ready([pending, answer, report = std::move(report), json = asked->json]() mutable {
+        auto done = pending->take();
+        if (!done) return answer.give({undecided, {}, done.failure.text + "\n"});
+        report.judgement = std::move(*done);
+        answer.give(json ? as_json(report) : as_text(report));
     });
     return answer.pending();
 }

@@ -14,7 +14,8 @@ inline Bytes element(std::uint8_t tag, const Bytes& content) {
     if (content.size() < 128) {
         whole.push_back(static_cast<std::uint8_t>(content.size()));
     } else {
-        whole.insert(whole.end(), {0x83, static_cast<std::uint8_t>(content.size() >> 16),
+        whole.insert(whole.end(), {0x84, static_cast<std::uint8_t>(content.size() >> 24),
+                                   static_cast<std::uint8_t>(content.size() >> 16 & 255),
                                    static_cast<std::uint8_t>(content.size() >> 8 & 255),
                                    static_cast<std::uint8_t>(content.size() & 255)});
         while (whole[2] == 0) {
@@ -57,8 +58,10 @@ struct ListTerms {
     bool odd_critical = false;  // a critical extension that nobody knows
     bool delta = false;
     bool indirect = false;
+    bool endless = false;                     // nextUpdate in the year 9999
     const Authority* entry_issuer = nullptr;  // whose serials the entries are, in an indirect list
     unsigned only_reasons = 0;                // bits as RFC 5280 numbers ReasonFlags; 0: not stated
+    Bytes entries;                            // the content of revokedCertificates, instead of `revoked`
     Bytes key_id;                             // authorityKeyIdentifier; empty: not stated
 };
 
@@ -97,7 +100,7 @@ inline std::function<void(gnutls_x509_crt_t)> crl_issuer(const Authority& lister
 }
 
 inline Bytes list_entries(const ListTerms& terms, std::chrono::system_clock::time_point now) {
-    Bytes entries;
+    Bytes entries = terms.entries;
     for (const auto* one : terms.revoked) {
         std::uint8_t serial[32];
         std::size_t size = sizeof serial;
@@ -138,7 +141,7 @@ inline Bytes make_list(const Authority& issuer, const ListTerms& terms) {
                                     algorithm,
                                     subject_of(issuer),
                                     der::time(now + terms.begins),
-                                    der::time(now + terms.ends),
+                                    terms.endless ? der::text(0x18, "99991231235959Z") : der::time(now + terms.ends),
                                     list_entries(terms, now),
                                     list_extensions(terms)});
     gnutls_privkey_t key;

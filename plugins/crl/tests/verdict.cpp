@@ -309,3 +309,20 @@ TEST_CASE("reasons are united over lists, and some alone clear nobody", "[crl]")
     world.add(make_list(world.root, terms));
     CHECK(world.ask(world.edge).standing == RevocationStanding::good);
 }
+
+TEST_CASE("dates at the end of time are no dates of yesterday", "[crl]") {
+    World world;
+    ListTerms endless;
+    endless.endless = true;  // nextUpdate 99991231235959Z
+    world.add(make_list(world.root, endless));
+    CHECK(world.ask(world.edge).standing == RevocationStanding::good);
+    auto ageless = leaf({});
+    ageless.also = [](gnutls_x509_crt_t certificate) {
+        test::must(gnutls_x509_crt_set_activation_time(certificate, -11676096000));  // 1600-01-01
+        test::must(gnutls_x509_crt_set_expiration_time(certificate, -1));            // 9999-12-31
+    };
+    const Authority old(ageless, &world.other);
+    CHECK(world.ask({&old, &world.other}).reason == "crl-unverifiable");
+    world.lists.clear();
+    CHECK(world.ask({&old, &world.other}).reason == "no-crl-source");
+}
