@@ -316,13 +316,13 @@ TEST_CASE("dates at the end of time are no dates of yesterday", "[crl]") {
     endless.endless = true;  // nextUpdate 99991231235959Z
     world.add(make_list(world.root, endless));
     CHECK(world.ask(world.edge).standing == RevocationStanding::good);
-    auto ageless = leaf({});
-    ageless.also = [](gnutls_x509_crt_t certificate) {
-        test::must(gnutls_x509_crt_set_activation_time(certificate, -11676096000));  // 1600-01-01
-        test::must(gnutls_x509_crt_set_expiration_time(certificate, -1));            // 9999-12-31
-    };
-    const Authority old(ageless, &world.other);
-    CHECK(world.ask({&old, &world.other}).reason == "crl-unverifiable");
-    world.lists.clear();
-    CHECK(world.ask({&old, &world.other}).reason == "no-crl-source");
+    // From before what Time can hold until after it: not short-lived.
+    const Authority silent(leaf({}), &world.root);
+    auto ageless = *x509::Certificate::read(silent.der());
+    ageless.not_before = Time::min();
+    ageless.not_after = Time::max();
+    const std::vector path{ageless, *x509::Certificate::read(world.root.der())};
+    Deciding deciding(
+        path, {}, [](const x509::Name&) { return std::vector<KnownListRef>(); }, world.terms);
+    CHECK(deciding.decide(0).standing == RevocationStanding::no_source);
 }
