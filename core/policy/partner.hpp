@@ -25,7 +25,7 @@ struct Partner {
     RevocationSource revocation_source = RevocationSource::except_short_lived;
     std::chrono::seconds crl_grace{0};
     Purpose purpose = Purpose::connecting;  // of a peer that connects to us: connecting, or client where demanded
-    bool aia = false;  // `aia yes`: what a server's chain lacks may be fetched from where it says
+    bool aia = false;                       // `aia yes`: what a server's chain lacks may be fetched from where it says
     std::vector<Exception> exceptions;
     std::optional<Time> report_only_until;
     bool enforcement_script = false;

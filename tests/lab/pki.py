@@ -45,14 +45,19 @@ class Authority:
         (parent or self)._sign(self.self_, extensions, parent_crl, 3650)
         self.certificate = self.self_.certificate
 
-    def leaf(self, name, dns, purposes=('client', 'server'), crl=None, days=90, cn=None):
-        """`dns`: its names; `crl`: address of the list that will tell of it, None for a certificate without one."""
+    def leaf(self, name, dns, purposes=('client', 'server'), crl=None, days=90, cn=None, issuer_at=None):
+        """`dns`: its names; `crl`: address of the list that will tell of it, None for a certificate without one;
+        `issuer_at`: where its issuer's certificate lies, for a chain that is sent without it."""
         leaf = Leaf(self, name, 0, f'/C=US/O={self.organisation}/CN={cn or dns[0]}')
         extensions = ['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature',
                       'subjectAltName=' + ','.join('DNS:' + one for one in dns), 'subjectKeyIdentifier=hash']
         if purposes:
             extensions.append('extendedKeyUsage=' + ','.join(_PURPOSES[one] for one in purposes))
+        if issuer_at:
+            extensions.append('authorityInfoAccess=caIssuers;URI:' + issuer_at)
         self._sign(leaf, extensions, crl, days)
+        if issuer_at:
+            write(leaf.chain, read(leaf.certificate))
         return leaf
 
     def _sign(self, leaf, extensions, crl, days):
