@@ -16,7 +16,7 @@ def measure(build, folder):
         took = sorted(one['decode_s'] + one['verify_s'] for one in takes)
         print(f"a list of {takes[0]['entries']:,} entries ({takes[0]['octets'] / 1e6:.1f} MB), {how}: taken in after "
               f"{took[len(took) // 2]:.3f} s ({took[0]:.3f} to {took[-1]:.3f}; of it the signature "
-              f"{min(one['verify_s'] for one in takes):.3f}), {max(one['memory_mb'] for one in takes):.1f} MB with its octets",
+              f"{min(one['verify_s'] for one in takes):.3f}), {max(one['memory_mb'] for one in takes):.1f} MiB at the most, its octets among them",
               flush=True)
     judged = told(build, 'judge', f'{folder}/judging-3.crl', 3000)
     print(f"with that list warm: a look-up {judged['look_up_us']:.2f} microseconds, a remembered judgement "
