@@ -1,4 +1,5 @@
 #include <app/control.hpp>
+#include <app/generations.hpp>
 #include <app/log_sink.hpp>
 #include <app/privileges.hpp>
 #include <cli/plugin_commands.hpp>
@@ -52,6 +53,9 @@ PluginCommands::PluginCommands(const Place& place) : place_(place), log_(app::ma
     parts.counters = &counters_;
     parts.alarms = alarms_.get();
     parts.state_folder = place.settings.state;
+    parts.trust_scopes = [&place] {
+        return place.file.empty() ? std::vector<TrustScopeFiles>() : app::scopes_of(place.settings);
+    };
     parts.own_domains = [&place] {
         return place.file.empty() ? std::vector<std::string>() : place.settings.own_domains();
     };

@@ -87,6 +87,10 @@ plugins::HostParts Daemon::host_parts() {
     parts.log = &log_;
     parts.counters = &counters_;
     parts.alarms = &alarms_;
+    parts.trust_scopes = [this] {
+        std::lock_guard lock(generation_mutex_);
+        return generation_ ? scopes_of(*generation_->settings) : std::vector<TrustScopeFiles>();
+    };
     parts.own_domains = [this] {
         std::lock_guard lock(generation_mutex_);
         return generation_ ? generation_->settings->own_domains() : std::vector<std::string>();

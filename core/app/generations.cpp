@@ -26,37 +26,6 @@ void load_identities(net::Generation& generation, std::vector<config::ConfigProb
     }
 }
 
-std::vector<TrustScopeFiles> scopes_of(const config::Settings& settings) {
-    const auto add = [&](TrustScopeFiles& scope, const std::string& name) {
-        if (name == "system") scope.system = true;
-        for (const auto& roots : settings.roots)
-            if (roots.name == name) scope.files.insert(scope.files.end(), roots.files.begin(), roots.files.end());
-    };
-    // Roots that a partner's block names never speak for anybody else.
-    const auto claimed = [&](const std::string& name) {
-        return std::any_of(settings.partner_trust.begin(), settings.partner_trust.end(), [&](const auto& one) {
-            return std::find(one.second.roots.begin(), one.second.roots.end(), name) != one.second.roots.end();
-        });
-    };
-    TrustScopeFiles everybody;
-    everybody.system = true;
-    for (const auto& roots : settings.roots)
-        if (!claimed(roots.name)) add(everybody, roots.name);
-    everybody.intermediate_files = settings.intermediate_files;
-    std::vector<TrustScopeFiles> scopes{everybody};
-    for (const auto& [entry, trust] : settings.partner_trust) {
-        if (trust.roots.empty()) continue;
-        TrustScopeFiles scope;
-        scope.name = entry;
-        for (const auto& name : trust.roots) add(scope, name);
-        scope.intermediate_files = settings.intermediate_files;
-        scope.intermediate_files.insert(scope.intermediate_files.end(), trust.intermediate_files.begin(),
-                                        trust.intermediate_files.end());
-        scopes.push_back(std::move(scope));
-    }
-    return scopes;
-}
-
 void load_scripts(net::Generation& generation, std::vector<config::ConfigProblem>& problems) {
     const auto& settings = *generation.settings;
     const auto before = static_cast<std::ptrdiff_t>(problems.size());
@@ -95,6 +64,37 @@ void load_scopes(net::Generation& generation, std::vector<config::ConfigProblem>
 }
 
 }  // namespace
+
+std::vector<TrustScopeFiles> scopes_of(const config::Settings& settings) {
+    const auto add = [&](TrustScopeFiles& scope, const std::string& name) {
+        if (name == "system") scope.system = true;
+        for (const auto& roots : settings.roots)
+            if (roots.name == name) scope.files.insert(scope.files.end(), roots.files.begin(), roots.files.end());
+    };
+    // Roots that a partner's block names never speak for anybody else.
+    const auto claimed = [&](const std::string& name) {
+        return std::any_of(settings.partner_trust.begin(), settings.partner_trust.end(), [&](const auto& one) {
+            return std::find(one.second.roots.begin(), one.second.roots.end(), name) != one.second.roots.end();
+        });
+    };
+    TrustScopeFiles everybody;
+    everybody.system = true;
+    for (const auto& roots : settings.roots)
+        if (!claimed(roots.name)) add(everybody, roots.name);
+    everybody.intermediate_files = settings.intermediate_files;
+    std::vector<TrustScopeFiles> scopes{everybody};
+    for (const auto& [entry, trust] : settings.partner_trust) {
+        if (trust.roots.empty()) continue;
+        TrustScopeFiles scope;
+        scope.name = entry;
+        for (const auto& name : trust.roots) add(scope, name);
+        scope.intermediate_files = settings.intermediate_files;
+        scope.intermediate_files.insert(scope.intermediate_files.end(), trust.intermediate_files.begin(),
+                                        trust.intermediate_files.end());
+        scopes.push_back(std::move(scope));
+    }
+    return scopes;
+}
 
 Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins,
             const std::function<void(net::Generation&)>& finish) {

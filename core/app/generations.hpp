@@ -18,6 +18,9 @@ struct Built {
 Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& plugins,
             const std::function<void(net::Generation&)>& finish = {});
 
+// What the configuration trusts, scope by scope: everybody's, and each partner's that has roots of its own.
+std::vector<TrustScopeFiles> scopes_of(const config::Settings& settings);
+
 // Warnings for what differs and is taken up by a start alone: spool, state, user and the like.
 std::vector<config::ConfigProblem> not_before_start(const config::Settings& now, const config::Settings& next);
 

@@ -57,6 +57,9 @@ public:
         return parts_.own_domains ? parts_.own_domains() : std::vector<std::string>();
     }
     void* role(std::string_view role_id, std::string_view name) override { return lookup_(role_id, name); }
+    std::vector<TrustScopeFiles> trust_scopes() const override {
+        return parts_.trust_scopes ? parts_.trust_scopes() : std::vector<TrustScopeFiles>();
+    }
 
     // ---- Registrar
     Host& host() override { return *this; }

@@ -28,6 +28,7 @@ struct HostParts {
     Alarms* alarms = nullptr;
     std::string state_folder;  // parent; each plugin gets its own below; may be empty
     std::function<std::vector<std::string>()> own_domains;
+    std::function<std::vector<TrustScopeFiles>()> trust_scopes;
     Milliseconds lane_deadline{30000};
     std::size_t lane_queue = 1024;
 };

@@ -11,7 +11,7 @@ namespace postern {
 
 // A plugin loads when its major equals the host's and its minor is not above the host's.
 inline constexpr std::uint16_t sdk_major = 1;
-inline constexpr std::uint16_t sdk_minor = 0;
+inline constexpr std::uint16_t sdk_minor = 1;
 
 // Everything that decides whether two object files agree on the layout of what crosses: compiler family ABI, the
 // standard library's string ABI, and the sanitizer build (an ASan host and a plain plugin do not share a heap).

@@ -124,6 +124,10 @@ public:
     Role* role(std::string_view name = {}) {
         return static_cast<Role*>(role(Role::id, name));
     }
+
+    // Since SDK 1.1. The trust scopes of the configuration by name ("": everybody's, then those of partners with roots
+    // of their own); none where there is no configuration.
+    virtual std::vector<TrustScopeFiles> trust_scopes() const { return {}; }
 };
 
 enum class Runs : std::uint8_t {

@@ -16,6 +16,7 @@ public:
         host_ = &registrar.host();
         store_ = std::make_unique<ListStore>(*host_);
         flights_ = std::make_unique<Flights>(*host_, *store_);
+        flights_->configure(crl::read(host_->settings()));  // for commands, which apply nothing
         checker_ = std::make_unique<Checker>(*store_, *flights_);
         verbs_ = std::make_unique<CrlVerbs>(*host_, *store_, *flights_);
         registrar.provide<RevocationChecker>(*checker_);

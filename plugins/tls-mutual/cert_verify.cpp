@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 constexpr int is_invalid = 1, usage_error = 2, undecided = 75;
 constexpr std::uintmax_t largest_file = 128u << 20;
 constexpr std::string_view usage =
-    "usage: cert verify --trust FILE [--untrusted FILE] [--crl FILE|DIR] [--at-time ISO8601]\n"
+    "usage: cert verify [--trust FILE] [--untrusted FILE] [--crl FILE|DIR] [--at-time ISO8601]\n"
     "       [--purpose server|client|any-tls] [--profile modern|legacy] [--domain NAME] [--fetch] [--json] CERT\n";
 
 struct Asked {
@@ -87,7 +87,6 @@ Outcome<Asked> parse(const std::vector<std::string>& words, Time now) {
         }
     }
     if (asked.certificate.empty()) return Failure{"usage", "no certificate is named"};
-    if (asked.trust.empty()) return Failure{"usage", "--trust is missing: name the file with the roots to judge by"};
     if (asked.fetch && !asked.crls.empty())
         return Failure{"usage", "--crl and --fetch exclude each other: lists are given, or they are fetched"};
     return asked;
@@ -128,6 +127,24 @@ std::optional<Failure> add_lists(const std::string& path, std::vector<Bytes>& in
             for (auto& der : *found) into.push_back(std::move(der));
     }
     return std::nullopt;
+}
+
+// The file that was named, else what the configuration trusts: for the domain of a partner with roots of its own those,
+// as the daemon has it (an exact entry, then the longest suffix), else everybody's.
+std::vector<TrustScopeFiles> trust_of(Host& host, const Asked& asked) {
+    if (!asked.trust.empty()) return {{"", false, {asked.trust}, {}}};
+    const auto fits = [&](const std::string& entry) {
+        return entry.empty() || entry == asked.domain ||
+               (entry.starts_with('.') && asked.domain.size() > entry.size() && asked.domain.ends_with(entry));
+    };
+    std::optional<TrustScopeFiles> best;
+    for (auto& scope : host.trust_scopes()) {
+        if (!fits(scope.name)) continue;
+        const bool exact = best && best->name == asked.domain && !asked.domain.empty();
+        if (!best || scope.name == asked.domain || (!exact && scope.name.size() > best->name.size()))
+            best = std::move(scope);
+    }
+    return best ? std::vector{std::move(*best)} : std::vector<TrustScopeFiles>();
 }
 
 std::optional<NameEvidence> name_evidence(Host& host, const Asked& asked) {
@@ -177,7 +194,13 @@ Pending<VerbResult> CertVerify::run(std::vector<std::string> words) {
     // Lists given: every certificate but the anchor needs one (PKITS 4.4).
     if (!asked->crls.empty()) asked->request.revocation_source = RevocationSource::always;
     asked->request.may_fetch = asked->fetch && asked->crls.empty();
-    auto scopes = judge_.load_scopes({{"", false, {asked->trust}, {}}});
+    // A command applies no settings: the rules for fetching are the block's all the same.
+    if (asked->fetch) judge_.fetch_by(learning_rules(host_.settings()));
+    const auto trusted = trust_of(host_, *asked);
+    if (trusted.empty())
+        return wrong({{}, "--trust is missing: without a configuration name the file with the roots to judge by"});
+    asked->request.scope = trusted.front().name;
+    auto scopes = judge_.load_scopes(trusted);
     if (!scopes) return wrong(scopes.failure);
     asked->request.scopes = *scopes;
     Report report;

@@ -43,9 +43,22 @@ def incoming(world, source):
         return sender.to_mail('eve@woodgrovebank.com')
 
 
+def by_command(world):
+    """`cert verify --fetch` keeps to the configuration's rules and proxy; its lists are another matter."""
+    lone = world.contoso.postern('cert', 'verify', world.contoso_leaf.certificate, '--untrusted', world.contoso_ca.certificate)
+    check('everybody else\'s roots are not the partner\'s', f'{lone.returncode} {lone.stdout}', '1 ', 'invalid (unknown-root)')
+    words = ['cert', 'verify', '--domain', 'woodgrovebank.com', '--purpose', 'server', world.woodgrove_leaf.certificate]
+    alone = world.contoso.postern(*words)
+    check('cert verify by itself', f'{alone.returncode} {alone.stdout}', '1 ', 'invalid (incomplete-chain): ')
+    done = world.contoso.postern(*words, '--fetch')
+    check('cert verify --fetch', f'{done.returncode} {done.stdout}', '75 ', 'Woodgrove Bank Issuing CA',
+          'cannot be decided now (no-crl-source): ')
+
+
 def scenario(world):
     done = world.contoso.postern('proxy', 'set', f'127.0.0.1:{world.proxy.port}')
     check('proxy set', done.stdout + done.stderr, 'In force at the next fetch.')
+    by_command(world)
     for edge in (world.contoso, world.woodgrove):
         edge.start()
     check('inbound nothing is fetched', incoming(world, '127.0.8.1'), '454 4.7.5 incomplete-chain: woodgrovebank.com')

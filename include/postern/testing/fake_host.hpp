@@ -96,6 +96,7 @@ public:
     std::string state_folder() const override { return state; }
     const SettingsNode& settings() const override { return settings_node; }
     std::vector<std::string> own_domains() const override { return domains; }
+    std::vector<TrustScopeFiles> trust_scopes() const override { return trust; }
     void* role(std::string_view role_id, std::string_view name) override {
         std::lock_guard lock(mutex_);
         const auto found = roles_.find(std::string(role_id) + "/" + std::string(name));
@@ -111,6 +112,7 @@ public:
     std::string state;
     SettingsNode settings_node;
     std::vector<std::string> domains;
+    std::vector<TrustScopeFiles> trust;
     std::vector<std::string> logged;
     std::map<std::string, std::string> alarms;
     std::map<std::string, double> counted;

@@ -144,6 +144,27 @@ TEST_CASE("cert verify answers 0, 1, 75 and 2", "[cert-verify]") {
     }
 }
 
+TEST_CASE("without --trust the configuration's roots count, a partner's own where the domain is a partner's",
+          "[cert-verify]") {
+    World world;
+    const Authority other(ca("Other root"));
+    const auto ours = world.file("other.pem", other.pem()), theirs = world.folder.path("root.pem");
+    world.host.trust = {
+        {"", false, {ours}, {}}, {".contoso.com", false, {ours}, {}}, {"contoso.com", false, {theirs}, {}}};
+    const auto asked = [&](std::vector<std::string> more) {
+        more.insert(more.end(), {"--untrusted", "issuing.pem", "edge.pem"});
+        return world.run(std::move(more)).status;
+    };
+    CHECK(asked({}) == 1);
+    CHECK(asked({"--domain", "contoso.com"}) == 0);
+    CHECK(asked({"--domain", "mail1.contoso.com"}) == 1);
+    world.host.trust[1].files = {theirs};
+    CHECK(asked({"--domain", "mail1.contoso.com"}) == 0);
+    world.host.trust[2].files = {ours};
+    CHECK(asked({"--domain", "contoso.com"}) == 1);
+    CHECK(asked({"--trust", theirs, "--domain", "contoso.com"}) == 0);
+}
+
 TEST_CASE("cert verify --json says the same to programs", "[cert-verify]") {
     World world;
     const auto valid = world.chain({"--json", "--crl", "lists", "--purpose", "server", "edge.pem"});
