@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <crl/checker.hpp>
 #include <crl/staple.hpp>
 #include <set>
@@ -10,7 +11,7 @@ namespace {
 constexpr std::size_t most_alternatives = 3;
 constexpr std::size_t most_points = 32;
 // A list may want its signer's list, and that one a delta.
-constexpr std::size_t most_rounds = 5;
+constexpr std::size_t most_rounds = 6;
 
 using x509::Certificate;
 using Answers = std::vector<CertificateRevocation>;
@@ -89,15 +90,19 @@ private:
             if (&path[i] == &certificate) return i;
         return std::nullopt;
     }
-    // The URL of this round for each distribution point that could still help.
+    // For each distribution point that could still help the next URL that was not tried; one under way is waited for.
     void want_lists(Wants& wants) {
         for (const auto* certificate : deciding_.undecided()) {
             if (staple_suffices_ && certificate == &deciding_.path().front()) continue;
             const auto signers = deciding_.signers_for(*certificate);
             for (const auto& point : certificate->crl_points) {
-                const auto alternatives = point.urls();
-                if (round_ < alternatives.size() && wants.size() < most_points)
-                    wants.try_emplace(alternatives[round_], Wanted{signers, index_of(*certificate)});
+                auto alternatives = point.urls();
+                if (alternatives.size() > most_alternatives) alternatives.resize(most_alternatives);
+                const auto next = std::ranges::find_if(
+                    alternatives, [&](const std::string& url) { return wants.contains(url) || !tried_.contains(url); });
+                if (next == alternatives.end() || wants.size() == most_points) continue;
+                tried_.insert(*next);
+                wants.try_emplace(*next, Wanted{signers, index_of(*certificate)});
             }
         }
     }
@@ -107,7 +112,7 @@ private:
         for (std::size_t i = 0; i < answers_.size(); ++i) {
             if (answers_[i].standing != RevocationStanding::good) continue;
             for (auto& url : deciding_.delta_urls(path[i]))
-                if (wants.size() < most_points && !has_current(url) && deltas_.insert(url).second)
+                if (wants.size() < most_points && !has_current(url) && tried_.insert(url).second)
                     wants.try_emplace(std::move(url), Wanted{deciding_.signers_for(path[i]), std::nullopt});
         }
     }
@@ -139,7 +144,7 @@ private:
     Wants wanted() {
         Wants wants;
         if (!request_.may_fetch || request_.only_explicit_crls || round_ >= most_rounds) return wants;
-        if (round_ < most_alternatives) want_lists(wants);
+        want_lists(wants);
         want_deltas(wants);
         return wants;
     }
@@ -187,7 +192,7 @@ private:
     std::string unreadable_;
     bool staple_suffices_ = false;
     Deciding deciding_;
-    std::set<std::string> deltas_;  // asked for already
+    std::set<std::string> tried_;  // URLs that were asked for
     Answers answers_;
     std::size_t round_ = 0;
     std::mutex mutex_;

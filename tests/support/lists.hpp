@@ -58,6 +58,7 @@ struct ListTerms {
     bool odd_critical = false;  // a critical extension that nobody knows
     bool delta = false;
     bool indirect = false;
+    std::string freshest;                     // freshestCRL's URI; empty: none
     bool endless = false;                     // nextUpdate in the year 9999
     const Authority* entry_issuer = nullptr;  // whose serials the entries are, in an indirect list
     unsigned only_reasons = 0;                // bits as RFC 5280 numbers ReasonFlags; 0: not stated
@@ -125,6 +126,10 @@ inline Bytes list_extensions(const ListTerms& terms) {
     Bytes all = der::extension({0x55, 0x1d, 0x14}, false, number);
     if (!terms.point.empty() || terms.only_ca || terms.only_user || terms.indirect || terms.only_reasons)
         all = der::join({all, der::extension({0x55, 0x1d, 0x1c}, true, issuing_point(terms))});
+    if (!terms.freshest.empty())
+        all = der::join({all, der::extension({0x55, 0x1d, 0x2e}, false,
+                                             der::sequence({der::sequence({der::element(
+                                                 0xa0, der::element(0xa0, der::text(0x86, terms.freshest)))})}))});
     if (terms.delta) all = der::join({all, der::extension({0x55, 0x1d, 0x1b}, true, {0x02, 0x01, 0x01})});
     if (!terms.key_id.empty())
         all = der::join(

@@ -261,3 +261,52 @@ TEST_CASE("the lists at hand are shown, also as JSON", "[crl]") {
     CHECK(world.run({"crl", "list", "--json"}).out.find("\"state\": \"good\"") != std::string::npos);
     CHECK(world.run({"crl", "lsit"}).status == 2);
 }
+
+// Partitions of the root's list at two addresses, one for the CA and one for the key that signs the CA's own list.
+TEST_CASE("a list by another key is fetched, and then what tells that this key still stands; a delta beside", "[crl]") {
+    World world(false);
+    const auto terms_of = [](const std::string& name, bool is_ca, const std::string& url, unsigned usage = 0) {
+        CertificateTerms terms;
+        terms.name = name;
+        terms.ca = is_ca;
+        terms.crl_urls = {url};
+        terms.key_usage = usage;
+        return terms;
+    };
+    const auto a = world.nginx->url("/a.crl"), b = world.nginx->url("/b.crl"), own = world.nginx->url("/own.crl");
+    const Authority issuing(terms_of("Issuing", true, a), world.root.get());
+    const Authority list_key(terms_of("Issuing", false, b, GNUTLS_KEY_CRL_SIGN), world.root.get());
+    const Authority below(terms_of("mail1.contoso.com", false, own), &issuing);
+    const auto serve = [&](const std::string& name, const Bytes& der) {
+        test::write_file(world.folder.path("web/" + name), std::string(der.begin(), der.end()));
+    };
+    ListTerms terms;
+    terms.point = a;
+    serve("a.crl", make_list(*world.root, terms));
+    terms.point = b;
+    serve("b.crl", make_list(*world.root, terms));
+    ListTerms with_delta;
+    with_delta.freshest = world.nginx->url("/delta.crl");
+    serve("own.crl", make_list(list_key, with_delta));
+    const auto ask = [&] {
+        PooledRevocationRequest request;
+        request.path.path = {below.der(), issuing.der(), world.root->der()};
+        request.path.may_fetch = true;
+        request.path.at = world.host.now();
+        request.pool = {list_key.der()};
+        auto answers = test::wait_for(world.checker.check_with_pool(std::move(request)));
+        REQUIRE(answers);
+        REQUIRE(answers->size() == 2);
+        CHECK((*answers)[1].standing == RevocationStanding::good);
+        return (*answers)[0];
+    };
+    CHECK(ask().standing == RevocationStanding::good);
+    CHECK(world.fetched() == 3);  // the delta is not there yet, and the complete list stands without it
+    ListTerms delta;
+    delta.delta = true;
+    delta.number = 2;
+    delta.revoked = {&below};
+    serve("delta.crl", make_list(list_key, delta));
+    world.host.set_clock(world.host.now() + std::chrono::minutes(2));
+    CHECK(ask().standing == RevocationStanding::revoked);
+}
