@@ -30,7 +30,7 @@ class Incomplete(World):
         self.hub = self.contoso_ca.leaf('hub', ['hub.contoso.com'])
 
     def text(self, own, other, leaf, **more):
-        more.setdefault('plugins', 'tls-mutual name-matching proxy-winhttp')
+        more.setdefault('plugins', 'tls-mutual name-matching proxy-winhttp crl')
         if own == CONTOSO:
             more['more'] = (f'trusted_servers {{\n  hub {{\n    sha256 {self.hub.sha256()}\n    roles {{\n      relay\n'
                             '    }\n  }\n}\n')
