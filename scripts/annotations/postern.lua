@@ -80,6 +80,7 @@ local Networks = {}
 ---@field reason string # one sentence
 
 ---@class postern.AuthEvent: postern.Event
+---@field mechanism string # as asked for, upper case
 
 ---@class postern.MailEvent: postern.Event
 
