@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <crl/flights.hpp>
+#include <crl/list_answer.hpp>
 #include <crl/messages.hpp>
 #include <crl/verdict.hpp>
 
@@ -79,7 +80,7 @@ Pending<FetchAnswer> Flights::ask(const std::string& url) {
     auto* fetcher = host_.role<Fetcher>(scheme);
     if (!fetcher)
         return Failure{"crl-unreachable",
-                       "no plugin fetches " + scheme + " here (proxy-winhttp brings http and https)"};
+                       "no plugin fetches " + scheme + " here (proxy-winhttp brings http and https, crl itself ldap)"};
     FetchRequest request;
     request.url = url;
     {
@@ -134,8 +135,17 @@ std::string Flights::judge(const std::string& url, FetchAnswer& answer, const st
         store_.unchanged(url);
         return {};
     }
-    const auto error = store_.take(url, std::move(answer.body), issuers, answer.etag, answer.last_modified);
-    return error.empty() ? error : "the list was not believed: " + error;
+    auto lists = lists_of(std::move(answer.body));
+    if (!lists) return "the list was not believed: " + lists.failure.text;
+    // A directory may hold a CA's old list beside the new one: one that is believed is enough.
+    std::string first;
+    bool taken = false;
+    for (auto& der : *lists) {
+        const auto error = store_.take(url, std::move(der), issuers, answer.etag, answer.last_modified);
+        taken |= error.empty();
+        if (first.empty()) first = error;
+    }
+    return taken ? std::string() : "the list was not believed: " + first;
 }
 
 // As judge, and nothing escapes: a flight that does not land would keep its URL for ever.

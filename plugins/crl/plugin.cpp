@@ -1,4 +1,5 @@
-// Descriptor and wiring: the checker, its store and flights, the `crl` verbs, and the timer that refreshes ahead.
+// Descriptor and wiring: the checker, its store and flights, the fetcher for LDAP, the `crl` verbs, and the timer that
+// refreshes ahead.
 #include <crl/checker.hpp>
 #include <crl/files.hpp>
 #include <crl/messages.hpp>
@@ -16,11 +17,17 @@ public:
         host_ = &registrar.host();
         store_ = std::make_unique<ListStore>(*host_);
         flights_ = std::make_unique<Flights>(*host_, *store_);
-        flights_->configure(crl::read(host_->settings()));  // for commands, which apply nothing
+        // Commands fetch too, and are never applied.
+        const auto settings = crl::read(host_->settings());
+        flights_->configure(settings);
+        ldap_ = std::make_unique<LdapFetcher>();
+        ldap_->configure(settings.ldap);
         checker_ = std::make_unique<Checker>(*store_, *flights_);
         verbs_ = std::make_unique<CrlVerbs>(*host_, *store_, *flights_);
         registrar.provide<RevocationChecker>(*checker_);
         registrar.provide<PooledRevocationChecker>(*checker_);
+        registrar.provide<Fetcher>(*ldap_, Runs::lane, "ldap");
+        registrar.provide<Fetcher>(*ldap_, Runs::lane, "ldaps");
         registrar.provide<AdminVerbs>(*verbs_, Runs::lane, "crl");
     }
 
@@ -31,6 +38,7 @@ public:
             host_->log(Severity::error, messages::crl_file_unusable, text);
         }));
         flights_->configure(settings);
+        ldap_->configure(settings.ldap);
         if (std::exchange(applied_, true)) return;
         store_->load();
         flights_->gauges();
@@ -39,6 +47,7 @@ public:
 
     void retire() override {
         retired_ = true;
+        if (ldap_) ldap_->stop();
         if (flights_) flights_->stop();
     }
 
@@ -54,6 +63,7 @@ private:
     Host* host_ = nullptr;
     std::unique_ptr<ListStore> store_;
     std::unique_ptr<Flights> flights_;
+    std::unique_ptr<LdapFetcher> ldap_;
     std::unique_ptr<Checker> checker_;
     std::unique_ptr<CrlVerbs> verbs_;
     bool applied_ = false;

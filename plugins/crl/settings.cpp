@@ -17,6 +17,9 @@ std::vector<KeySpec> keys() {
     return {
         {"crl_hosts", KeyKind::list, "", "Hosts that may be fetched from although they are ours or private."},
         {"crl_ports", KeyKind::list, "", "Ports that URLs of certificates may name; none: the scheme's own."},
+        {"ldap_hosts", KeyKind::list, "",
+         "Directories for URLs without a host (ldap:///...): HOST[:PORT] or ldaps://HOST[:PORT], tried in this order."},
+        {"ldap_roots", KeyKind::list, "", "PEM files of CAs that ldaps servers are trusted by, beside the system's."},
         {"allow_private", KeyKind::yes_no, "no", "Fetch from loopback and private addresses too: for a lab."},
         {"timeout", KeyKind::duration, "15s", "For one fetch with all its redirects."},
         {"backoff", KeyKind::duration, "30s",
@@ -32,8 +35,11 @@ std::vector<SettingsProblem> check(const SettingsNode& node) {
         for (const auto& entry : one.children) {
             if (one.key == "crl_ports" && !port(entry.key))
                 problems.push_back({entry.file, entry.line, one.key, "\"" + entry.key + "\" is no port (1 to 65535)"});
+            if (one.key == "ldap_hosts" && !LdapServer::parse(entry.key))
+                problems.push_back({entry.file, entry.line, one.key,
+                                    "\"" + entry.key + "\" is none of HOST, HOST:PORT and ldaps://HOST[:PORT]"});
             std::error_code error;
-            if (one.key == "files" && !std::filesystem::exists(entry.key, error))
+            if ((one.key == "files" || one.key == "ldap_roots") && !std::filesystem::exists(entry.key, error))
                 problems.push_back({entry.file, entry.line, one.key, entry.key + " does not exist"});
         }
     return problems;
@@ -48,6 +54,9 @@ Settings read(const SettingsNode& node) {
     if (const auto time = parse_duration(node.text("timeout", "15s"))) settings.timeout = *time;
     if (const auto time = parse_duration(node.text("backoff", "30s"))) settings.backoff = *time;
     settings.files = node.list("files");
+    for (const auto& one : node.list("ldap_hosts"))
+        if (auto server = LdapServer::parse(one)) settings.ldap.servers.push_back(std::move(*server));
+    settings.ldap.roots = node.list("ldap_roots");
     if (const auto octets = parse_size(node.text("cache_size", "256M"))) settings.cache_size = *octets;
     return settings;
 }

@@ -1,6 +1,7 @@
 // The keys of crl { ... } as values.
 #pragma once
 
+#include <crl/ldap_fetcher.hpp>
 #include <postern/host.hpp>
 
 namespace postern::crl {
@@ -13,6 +14,7 @@ struct Settings {
     Milliseconds backoff{30000};     // after the first failure of a URL; doubles up to 30 minutes
     std::vector<std::string> files;  // files or folders of lists that need no fetching
     std::uint64_t cache_size = 256u << 20;
+    LdapSettings ldap;  // ldap_hosts, ldap_roots
 };
 
 std::vector<KeySpec> keys();

@@ -9,8 +9,7 @@
 
 namespace postern::proxy_winhttp {
 
-// False for loopback, link-local, private, shared, multicast, reserved and unspecified ones, also when wrapped in IPv6
-// (mapped, NAT64, 6to4, Teredo), and for anything that is neither IPv4 nor IPv6.
+// As postern/fetch_rules.hpp says; false for anything that is neither IPv4 nor IPv6.
 bool is_public(const sockaddr& address);
 std::string to_text(const sockaddr& address);  // "127.0.0.1:80", "[::1]:80"
 

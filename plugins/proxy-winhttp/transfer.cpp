@@ -75,7 +75,7 @@ bool Transfer::start_hop(std::string_view text) {
     if (const auto why = refusal(url_, request_.rules)) return fail_hop(*why);
     if (left() <= Milliseconds(0)) return fail_hop("no answer in time");
     if (!proxies_) return fail_hop("nobody says whether to go direct or by proxy");
-    const bool named = named_by_operator(url_, request_.rules);
+    const bool named = named_by_operator(url_.host, request_.rules);
     choice_ = proxies_->choose(url_.text, !named);
     if (!choice_.direct && choice_.host.empty()) return fail_hop("the proxy settings cannot be used: " + choice_.why);
     private_allowed_ = named || request_.rules.allow_private;

@@ -1,8 +1,6 @@
 // The rules for URLs out of certificates; see url.hpp. Every refusal here is an attack or a mistake, named in its text.
-#include <arpa/inet.h>
 #include <curl/curl.h>
 
-#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <proxy-winhttp/url.hpp>
@@ -19,54 +17,7 @@ std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
     return text;
 }
 
-std::string canonical_host(std::string_view text) {
-    std::string host(text);
-    for (char& c : host)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    if (host.ends_with('.')) host.pop_back();
-    return host;
-}
-
-bool is_host(std::string_view host) {
-    const auto fits = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':';
-    };
-    return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), fits) &&
-           host.find("..") == std::string_view::npos && host.front() != '.';
-}
-
-// Also forms that only some resolvers take for an address: `127.1`, `0x7f.0.0.1`, `2130706433`.
-bool is_literal_address(const std::string& host) {
-    if (host.find(':') != std::string::npos) return true;
-    in_addr v4{};
-    if (::inet_aton(host.c_str(), &v4) != 0) return true;
-    const auto last = host.substr(host.rfind('.') + 1);
-    return std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; }) || last.starts_with("0x");
-}
-
-bool is_below(std::string_view host, std::string_view domain) {
-    if (host == domain) return true;
-    return host.size() > domain.size() && host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.';
-}
-
-bool port_allowed(const Url& url, const FetchRules& rules) {
-    if (!rules.allowed_ports.empty()) return std::ranges::count(rules.allowed_ports, url.port) != 0;
-    return url.port == (url.scheme == "http" ? 80 : 443);
-}
-
 }  // namespace
-
-std::string printable(std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string shown;
-    for (const char c : text.substr(0, 300)) {
-        const auto octet = static_cast<unsigned char>(c);
-        if (octet >= 0x20 && octet < 0x7f) shown += c;
-        else shown += {'\\', 'x', digits[octet >> 4], digits[octet & 15]};
-    }
-    return text.size() > 300 ? shown + "..." : shown;
-}
 
 Outcome<Url> Url::parse(std::string_view text) {
     const auto refuse = [&](std::string_view why) {
@@ -94,21 +45,6 @@ Outcome<Url> Url::parse(std::string_view text) {
     curl_url_set(handle.get(), CURLUPART_FRAGMENT, nullptr, 0);
     url.text = part(handle.get(), CURLUPART_URL);
     return url;
-}
-
-bool named_by_operator(const Url& url, const FetchRules& rules) {
-    return std::ranges::any_of(rules.allowed_hosts, [&](const auto& host) { return canonical_host(host) == url.host; });
-}
-
-std::optional<std::string> refusal(const Url& url, const FetchRules& rules) {
-    if (!port_allowed(url, rules)) return "port " + std::to_string(url.port) + " is not among the allowed ports";
-    if (named_by_operator(url, rules)) return std::nullopt;
-    if (is_literal_address(url.host)) return "its host is a literal address, and not among the allowed hosts";
-    if (url.host.find('.') == std::string::npos) return "its host is a single label, and not among the allowed hosts";
-    for (const auto& own : rules.own_domains)
-        if (is_below(url.host, canonical_host(own)))
-            return "its host is under our own domain " + own + ", and not among the allowed hosts";
-    return std::nullopt;
 }
 
 }  // namespace postern::proxy_winhttp

@@ -4,7 +4,7 @@
 // connects to.
 #pragma once
 
-#include <postern/fetch.hpp>
+#include <postern/fetch_rules.hpp>
 #include <postern/pending.hpp>
 
 namespace postern::proxy_winhttp {
@@ -18,11 +18,8 @@ struct Url {
     static Outcome<Url> parse(std::string_view text);
 };
 
-// Whether the operator named this host: then literal addresses, single labels, own names and private addresses pass.
-bool named_by_operator(const Url& url, const FetchRules& rules);
-// The sentence that refuses it, or nothing.
-std::optional<std::string> refusal(const Url& url, const FetchRules& rules);
-// Controls and non-ASCII escaped, bounded: fit for a log line.
-std::string printable(std::string_view text);
+inline std::optional<std::string> refusal(const Url& url, const FetchRules& rules) {
+    return refusal(url.host, url.port, url.scheme == "http" ? 80 : 443, rules);
+}
 
 }  // namespace postern::proxy_winhttp

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <fstream>
 #include <functional>
 #include <mutex>
@@ -18,6 +19,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace postern::test {
@@ -118,6 +120,84 @@ private:
     mutable std::mutex mutex_;
     std::vector<std::string> requests_;
     std::vector<int> held_;
+    std::thread thread_;
+};
+
+// Says the same to everybody as soon as they connect, without listening to them, then closes or keeps quiet.
+class RawServer {
+public:
+    struct Words {
+        std::string text;
+        bool closes = false;
+    };
+    explicit RawServer(Words words) : words_(std::move(words)), listener_(listen_on_loopback(port_)) {
+        if (::pipe2(wake_, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+        thread_ = std::thread([this] { run(); });
+    }
+    RawServer(const RawServer&) = delete;
+    RawServer& operator=(const RawServer&) = delete;
+    ~RawServer() {
+        ::close(wake_[1]);
+        thread_.join();
+        for (const auto& one : talks_) ::close(one.socket);
+        ::close(listener_);
+        ::close(wake_[0]);
+    }
+    std::uint16_t port() const { return port_; }
+    void wait_for_connections(std::size_t count) const {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait_for(lock, std::chrono::seconds(20), [&] { return taken_ >= count; }))
+            throw std::runtime_error("nobody connects");
+    }
+
+private:
+    struct Talk {
+        int socket;
+        std::size_t said;
+    };
+    void run() {
+        for (;;) {
+            std::vector<pollfd> waits{{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
+            for (const auto& one : talks_) waits.push_back({one.socket, POLLOUT, 0});
+            for (std::size_t i = 0; i < talks_.size(); ++i)
+                if (talks_[i].said == words_.text.size()) waits[i + 2].events = 0;
+            if (::poll(waits.data(), waits.size(), -1) < 0) continue;
+            if (waits[1].revents != 0) return;
+            for (std::size_t i = 0; i < talks_.size(); ++i) {
+                if (waits[i + 2].revents & (POLLERR | POLLHUP)) ::close(std::exchange(talks_[i].socket, -1));
+                else if (waits[i + 2].revents != 0) go_on(talks_[i]);
+            }
+            std::erase_if(talks_, [](const Talk& one) { return one.socket < 0; });
+            if (waits[0].revents != 0) take();
+        }
+    }
+    void take() {
+        const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (socket < 0) return;
+        talks_.push_back({socket, 0});
+        go_on(talks_.back());
+        std::lock_guard lock(mutex_);
+        ++taken_;
+        changed_.notify_all();
+    }
+    void go_on(Talk& talk) {
+        const auto sent =
+            ::send(talk.socket, words_.text.data() + talk.said, words_.text.size() - talk.said, MSG_NOSIGNAL);
+        if (sent > 0) talk.said += static_cast<std::size_t>(sent);
+        const bool gone = sent < 0 && errno != EAGAIN;
+        if (!gone && !(words_.closes && talk.said == words_.text.size())) return;
+        ::shutdown(talk.socket, SHUT_WR);
+        ::close(std::exchange(talk.socket, -1));
+    }
+
+    Words words_;
+    std::uint16_t port_ = 0;
+    int listener_;
+    int wake_[2] = {-1, -1};
+    std::vector<Talk> talks_;
+    mutable std::mutex mutex_;
+    mutable std::condition_variable changed_;
+    std::size_t taken_ = 0;
     std::thread thread_;
 };
 
