@@ -18,10 +18,19 @@ Pending<FetchAnswer> HttpFetcher::fetch(FetchRequest request) {
         std::lock_guard lock(mutex_);
         if (!multi_ || stopping_ || waiting_.size() >= most_waiting)
             return Failure{"crl-unreachable", stopping_ ? "the fetcher is shutting down" : "too many fetches at once"};
+        transfer->trust(roots_);
         waiting_.push_back(std::move(transfer));
     }
     curl_multi_wakeup(multi_.get());
     return answer.pending();
+}
+
+std::optional<Failure> HttpFetcher::trust(const std::vector<std::string>& files) {
+    auto roots = RootsFile::beside_system(files);
+    std::lock_guard lock(mutex_);
+    // Where they cannot be read, none are trusted: neither the system's alone nor those of before.
+    roots_ = roots ? *roots : RootsFile::none();
+    return roots ? std::nullopt : std::optional(roots.failure);
 }
 
 void HttpFetcher::stop() {

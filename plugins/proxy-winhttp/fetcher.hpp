@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <postern/host.hpp>
+#include <proxy-winhttp/roots_file.hpp>
 #include <proxy-winhttp/transfer.hpp>
 #include <thread>
 
@@ -18,6 +19,8 @@ public:
     ~HttpFetcher() override;  // fails what is under way
 
     Pending<FetchAnswer> fetch(FetchRequest request) override;
+    // PEM files beside the system's roots, for https. A failure names the file; then https fetches nothing.
+    std::optional<Failure> trust(const std::vector<std::string>& files);
     void stop();
 
 private:
@@ -34,6 +37,7 @@ private:
     std::mutex mutex_;
     std::deque<std::unique_ptr<Transfer>> waiting_;
     bool stopping_ = false;
+    std::shared_ptr<const RootsFile> roots_;
     Budget budget_;                                       // the thread's own
     std::map<CURL*, std::unique_ptr<Transfer>> running_;  // the thread's own
     std::thread thread_;

@@ -79,13 +79,13 @@ std::optional<Failure> take_credentials(std::string_view text, ProxyServer& serv
 
 Outcome<ProxyServer> parse_server(std::string_view text) {
     ProxyServer server;
+    if (text.starts_with("http://")) text.remove_prefix(7);
+    if (text.find("://") != std::string_view::npos)
+        return not_a_proxy(text.substr(text.rfind('@') + 1), "a proxy is spoken to in HTTP, not over TLS or SOCKS");
     if (const auto at = text.rfind('@'); at != std::string_view::npos) {
-        auto credentials = text.substr(0, at);
-        if (credentials.starts_with("http://")) credentials.remove_prefix(7);
-        if (auto failure = take_credentials(credentials, server)) return *failure;
+        if (auto failure = take_credentials(text.substr(0, at), server)) return *failure;
         text.remove_prefix(at + 1);
     }
-    if (text.starts_with("http://")) text.remove_prefix(7);
     if (text.ends_with('/')) text.remove_suffix(1);
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos || text.ends_with(']')) return not_a_proxy(text, "the port is missing");

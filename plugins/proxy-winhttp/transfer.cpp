@@ -41,6 +41,8 @@ std::string field_value(std::string_view line) {
 Transfer::Transfer(FetchRequest request, Answer<FetchAnswer> answer)
     : request_(std::move(request)), answer_(std::move(answer)), deadline_(Clock::now() + request_.rules.timeout) {}
 
+void Transfer::trust(std::shared_ptr<const RootsFile> roots) { roots_ = std::move(roots); }
+
 Transfer::~Transfer() { drop_body(); }
 
 Milliseconds Transfer::left() const { return std::chrono::duration_cast<Milliseconds>(deadline_ - Clock::now()); }
@@ -102,6 +104,13 @@ void Transfer::prepare(Stage stage) {
     set(easy, CURLOPT_PROXY, "");    // also shuts off http_proxy and its kin
     set(easy, CURLOPT_NOPROXY, "");  // and no_proxy
     set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    if (roots_) set(easy, CURLOPT_CAINFO, roots_->path().c_str());
+#if LIBCURL_VERSION_NUM >= 0x075700
+    // DNS that hangs is left behind at the time-out; libcurl would wait for it here, and with it every other fetch.
+    set(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     // A kept connection might have been opened under other rules.
     set(easy, CURLOPT_FRESH_CONNECT, 1L);
     set(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -158,7 +167,8 @@ void Transfer::prepare_proxy() {
     set(easy, CURLOPT_PROXYPORT, static_cast<long>(choice_.port));
     set(easy, CURLOPT_PROXYTYPE, static_cast<long>(CURLPROXY_HTTP));
     if (choice_.user.empty() && choice_.password.empty()) return;
-    set(easy, CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC));
+    // Digest where the proxy offers it: libcurl takes the better one of what the 407 names.
+    set(easy, CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC | CURLAUTH_DIGEST));
     set(easy, CURLOPT_PROXYUSERNAME, choice_.user.c_str());
     set(easy, CURLOPT_PROXYPASSWORD, choice_.password.c_str());
 }
@@ -186,6 +196,7 @@ bool Transfer::answered() {
     if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) return redirected();
     result_.not_modified = status == 304;
     if (result_.not_modified && !headers_) return fail_hop("304 Not Modified to a request without condition");
+    if (status == 407) return fail_hop(proxy_refuses());
     if (status != 200 && status != 304) return fail_hop("status " + std::to_string(status));
     if (budget_) budget_->held -= result_.body.size();
     budget_ = nullptr;  // the octets are the consumer's now
@@ -204,12 +215,23 @@ bool Transfer::redirected() {
     return start_hop(std::string(target));
 }
 
+std::string Transfer::proxy_refuses() const {
+    return choice_.user.empty() ? "the proxy asks for credentials (407): postern proxy set USER:PASSWORD@HOST:PORT"
+                                : "the proxy refuses the credentials that it was given (407)";
+}
+
 std::string Transfer::why_failed(CURLcode code) const {
+    long tunnel = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    if (tunnel == 407) return proxy_refuses();
+    if (tunnel != 0 && tunnel / 100 != 2) return "the proxy answers CONNECT with status " + std::to_string(tunnel);
     if (too_large_) return "it is larger than " + std::to_string(request_.rules.bytes) + " octets";
     if (budget_spent_) return "too much is being fetched at once";
     if (too_many_headers_) return "its header is larger than 64 KiB";
     if (!vetoed_.empty() && reached_.empty()) return "it leads to " + vetoed_ + ", which is not public";
     if (code == CURLE_OPERATION_TIMEDOUT) return "no answer in time";
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return "the server's TLS certificate is not trusted, or is another host's (https_roots may name its authority)";
     return curl_easy_strerror(code);  // a fixed sentence: nothing of the request in it
 }
 
@@ -248,7 +270,8 @@ std::size_t Transfer::take_header(char* data, std::size_t size, std::size_t coun
 }
 
 void Transfer::note_header(std::string_view line) {
-    if (line.starts_with("HTTP/")) {  // an interim answer's fields are not this answer's
+    if (line.starts_with("HTTP/")) {  // what an interim answer or a 407 brought is not this answer's
+        drop_body();
         result_.etag.clear();
         result_.last_modified.clear();
     }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <postern/fetch.hpp>
+#include <proxy-winhttp/roots_file.hpp>
 #include <proxy-winhttp/url.hpp>
 
 namespace postern::proxy_winhttp {
@@ -28,6 +29,8 @@ public:
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
+    // Whom https servers are trusted by; null: libcurl's own, the system's.
+    void trust(std::shared_ptr<const RootsFile> roots);
     // False once the answer was given; else handle() is ready to run.
     bool begin(ProxyResolver* proxies, Budget& budget);
     // After libcurl ended the handle: false once the answer was given, else handle() is ready to run again.
@@ -49,6 +52,7 @@ private:
     void prepare_headers();
     bool fail_hop(const std::string& why);
     std::string why_failed(CURLcode code) const;
+    std::string proxy_refuses() const;
     Milliseconds left() const;
     void drop_body();
 
@@ -58,6 +62,7 @@ private:
     void note_header(std::string_view line);
 
     FetchRequest request_;
+    std::shared_ptr<const RootsFile> roots_;
     Answer<FetchAnswer> answer_;
     Clock::time_point deadline_;
     ProxyResolver* proxies_ = nullptr;

@@ -1,4 +1,5 @@
-// `postern proxy show | set | direct`: what proxycfg was for WinHTTP, with one difference: no restart is needed.
+// `postern proxy show | set | direct | import`: what proxycfg was for WinHTTP, with one difference: no restart is
+// needed.
 #pragma once
 
 #include <proxy-winhttp/proxy_file.hpp>
@@ -13,9 +14,11 @@ public:
     Pending<VerbResult> run(std::vector<std::string> words) override;
 
 private:
-    VerbResult show();
+    VerbResult show(bool json);
     VerbResult set(const std::vector<std::string>& words);
     VerbResult direct();
+    VerbResult import(const std::string& only);
+    VerbResult put(const ProxySettings& settings, std::string first);
 
     ProxyFile& file_;
 };

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <mutex>
@@ -260,21 +261,63 @@ private:
 // nginx that serves `folder`.
 class Nginx {
 public:
-    explicit Nginx(const std::string& folder) : port_(free_port()), daemon_(command(folder), port_) {}
+    // With PEM files of a certificate and its key it serves https.
+    explicit Nginx(const std::string& folder, const std::string& certificate = {}, const std::string& key = {})
+        : port_(free_port()), tls_(!certificate.empty()), daemon_(command(folder, certificate, key), port_) {}
     std::uint16_t port() const { return port_; }
-    std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+    std::string url(const std::string& path, const std::string& host = "127.0.0.1") const {
+        return (tls_ ? "https://" : "http://") + host + ":" + std::to_string(port_) + path;
+    }
 
 private:
-    std::vector<std::string> command(const std::string& folder) const {
+    std::vector<std::string> command(const std::string& folder, const std::string& certificate,
+                                     const std::string& key) const {
         const auto file = folder + "/nginx.conf";
+        const auto tls = tls_ ? "ssl_certificate " + certificate + "; ssl_certificate_key " + key + ";" : std::string();
         std::string temporary;
         for (const auto* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
             temporary += std::string(kind) + "_temp_path " + folder + "/" + kind + ";\n";
         write_file(file, "daemon off; master_process off; pid " + folder + "/nginx.pid; error_log " + folder +
                              "/error.log;\nevents {}\nhttp { access_log " + folder + "/access.log;\n" + temporary +
-                             "server { listen 127.0.0.1:" + std::to_string(port_) + "; root " + folder + "; } }\n");
+                             "server { listen 127.0.0.1:" + std::to_string(port_) + (tls_ ? " ssl; " + tls : ";") +
+                             " root " + folder + "; } }\n");
         return {"/usr/sbin/nginx", "-c", file, "-p", folder, "-e", folder + "/error.log"};
     }
+    std::uint16_t port_;
+    bool tls_;
+    Daemon daemon_;
+};
+
+// Squid that lets nobody through without user `lab` and password `secret`, by "basic" or by "digest".
+class Squid {
+public:
+    Squid(const std::string& folder, const std::string& scheme)
+        : folder_(folder), port_(free_port()), daemon_(command(scheme), port_) {}
+    std::uint16_t port() const { return port_; }
+    std::string log() const { return read_file(folder_ + "/access.log"); }
+
+private:
+    std::vector<std::string> command(const std::string& scheme) const {
+        namespace fs = std::filesystem;
+        fs::create_directories(folder_);  // squid gives up root before it writes, so that its folder is anybody's
+        fs::permissions(fs::path(folder_).parent_path(),
+                        fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
+        fs::permissions(folder_, fs::perms::all);
+        write_file(folder_ + "/users",
+                   scheme == "basic" ? "lab:$apr1$postern1$gh7HyWm.8s2tqcQxSwyEZ.\n" : "lab:secret\n");
+        const auto program = scheme == "basic" ? "/usr/lib/squid/basic_ncsa_auth " : "/usr/lib/squid/digest_file_auth ";
+        const auto file = folder_ + "/squid.conf";
+        write_file(file,
+                   "http_port 127.0.0.1:" + std::to_string(port_) + "\npid_filename none\ncache deny all\n" +
+                       "access_log stdio:" + folder_ + "/access.log\ncache_log " + folder_ + "/cache.log\n" +
+                       "coredump_dir " + folder_ + "\nnetdb_filename none\npinger_enable off\nshutdown_lifetime 0\n" +
+                       "memory_cache_shared off\ncache_mem 1 MB\nbuffered_logs off\n" + "auth_param " + scheme +
+                       " program " + program + folder_ + "/users\nauth_param " + scheme + " children 1\nauth_param " +
+                       scheme + " realm lab\nacl known proxy_auth REQUIRED\nhttp_access allow known\n" +
+                       "http_access deny all\n");
+        return {"/usr/sbin/squid", "-N", "-f", file};
+    }
+    std::string folder_;
     std::uint16_t port_;
     Daemon daemon_;
 };

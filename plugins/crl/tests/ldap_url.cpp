@@ -23,8 +23,9 @@ TEST_CASE("the LDAP URLs that CAs write are read", "[crl]") {
     CHECK(named->server.host == "ldap.example.com");
     CHECK(named->server.port == 636);
     CHECK(named->filter == "(objectClass=*)");
-    CHECK(LdapUrl::parse("ldap://[2001:db8::1]:3890/cn=CA?deltaRevocationList;binary?""?(objectClass=*)")->server.port ==
-          3890);
+    CHECK(LdapUrl::parse("ldap://[2001:db8::1]:3890/cn=CA?deltaRevocationList;binary?"
+                         "?(objectClass=*)")
+              ->server.port == 3890);
     CHECK(
         LdapUrl::parse("ldap://a.example/cn=%c3%a9?authorityRevocationList?BASE?(OBJECTCLASS=top)?bindname=cn=x")->dn ==
         "cn=\xc3\xa9");
@@ -59,7 +60,8 @@ TEST_CASE("an LDAP URL that asks for more than a list is refused", "[crl]") {
                                    "ldap:///cn=a?certificateRevocationList?base?(|(objectClass=a)(cn=b))",
                                    "ldap:///cn=a?certificateRevocationList?base?(objectClass=a)(cn=b)",
                                    "ldap:///cn=a?certificateRevocationList?base?objectClass=a%2a",
-                                   "ldap:///cn=a?certificateRevocationList?base?""?!bindname=cn=x",
+                                   "ldap:///cn=a?certificateRevocationList?base?"
+                                   "?!bindname=cn=x",
                                    "ldap:///cn=a?certificateRevocationList?base??a=b,!x",
                                    "ldap:///cn=a?certificateRevocationList?base??a?b",
                                    "ldap:///cn=a?certificateRevocationList#x",

@@ -3,6 +3,7 @@
 #include <postern/testing/fake_host.hpp>
 #include <proxy-winhttp/fetcher.hpp>
 #include <proxy-winhttp/proxy_file.hpp>
+#include <support/authority.hpp>
 #include <support/loopback.hpp>
 
 using namespace postern;
@@ -35,6 +36,28 @@ FetchRequest request_for(const std::string& url, std::vector<std::uint16_t> port
 FetchRequest request_to(const RawOrigin& origin, const std::string& path = "/a.crl") {
     return request_for(origin.url(path), {origin.port()});
 }
+
+// A root and a certificate for localhost, as PEM files.
+struct HttpsFiles {
+    explicit HttpsFiles(const TemporaryFolder& folder)
+        : root(folder.path("root.pem")), certificate(folder.path("server.pem")), key(folder.path("server.key")) {
+        CertificateTerms ca;
+        ca.name = "Root";
+        ca.ca = true;
+        const Authority authority(ca);
+        CertificateTerms terms;
+        terms.name = "localhost";
+        terms.dns_names = {"localhost"};
+        const Authority server(terms, &authority);
+        write_file(root, authority.pem());
+        write_file(certificate, server.pem());
+        write_file(key, server.key_pem());
+        std::filesystem::create_directories(folder.path("tls"));
+        std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
+        write_file(folder.path("tls/a.crl"), "list");
+    }
+    std::string root, certificate, key;
+};
 
 std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
@@ -226,4 +249,75 @@ TEST_CASE("hundreds of fetches at once are all answered, and stopping fails thos
     bench.fetcher.stop();
     CHECK(says(wait_for(last), "shutting down"));
     CHECK(says(bench.fetch(request_to(dead)), "shutting down"));
+}
+
+TEST_CASE("a proxy that asks for Basic or for Digest gets what it asks for, also for CONNECT", "[proxy-winhttp]") {
+    Bench bench;
+    TemporaryFolder root;
+    write_file(root.path("a.crl"), "list");
+    const HttpsFiles files(root);
+    const Nginx plain(root.path()), tls(root.path("tls"), files.certificate, files.key);
+    REQUIRE_FALSE(bench.fetcher.trust({files.root}));
+    for (const std::string scheme : {"basic", "digest"}) {
+        CAPTURE(scheme);
+        const Squid squid(root.path(scheme), scheme);
+        const auto address = "127.0.0.1:" + std::to_string(squid.port());
+        REQUIRE_FALSE(bench.file.write(*parse_proxy_value("lab:secret@" + address)));
+        const auto by_http = bench.fetch(request_for(plain.url("/a.crl"), {plain.port()}));
+        REQUIRE(by_http);
+        CHECK(text_of(by_http->body) == "list");
+        CHECK(by_http->way == "by proxy " + address);
+        auto over_tls = request_for(tls.url("/a.crl", "localhost"), {tls.port()});
+        over_tls.rules.allowed_hosts = {"localhost"};
+        const auto by_connect = bench.fetch(over_tls);
+        UNSCOPED_INFO((by_connect ? "" : by_connect.failure.text));
+        REQUIRE(by_connect);
+        CHECK(text_of(by_connect->body) == "list");
+        CHECK(squid.log().find("CONNECT localhost:" + std::to_string(tls.port())) != std::string::npos);
+        REQUIRE_FALSE(bench.file.write(*parse_proxy_value("lab:wrong@" + address)));
+        CHECK(says(bench.fetch(request_for(plain.url("/a.crl"), {plain.port()})), "refuses the credentials"));
+        CHECK(says(bench.fetch(over_tls), "refuses the credentials"));
+        REQUIRE_FALSE(bench.file.write(*parse_proxy_value(address)));
+        CHECK(says(bench.fetch(request_for(plain.url("/a.crl"), {plain.port()})), "asks for credentials"));
+        CHECK(says(bench.fetch(over_tls), "postern proxy set"));
+    }
+    for (const auto& line : bench.host.logged) CHECK(line.find("secret") == std::string::npos);
+}
+
+TEST_CASE("each scheme goes its own way", "[proxy-winhttp]") {
+    Bench bench;
+    TemporaryFolder root;
+    write_file(root.path("a.crl"), "list");
+    const HttpsFiles files(root);
+    const Nginx plain(root.path()), tls(root.path("tls"), files.certificate, files.key);
+    REQUIRE_FALSE(bench.fetcher.trust({files.root}));
+    const Tinyproxy proxy(root.path());
+    auto over_tls = request_for(tls.url("/a.crl", "localhost"), {tls.port()});
+    over_tls.rules.allowed_hosts = {"localhost"};
+    const auto in_clear = request_for(plain.url("/a.crl"), {plain.port()});
+    for (const std::string scheme : {"http", "https"}) {
+        REQUIRE_FALSE(bench.file.write(*parse_proxy_value(scheme + "=127.0.0.1:" + std::to_string(proxy.port()))));
+        CHECK(bench.fetch(in_clear)->way.starts_with(scheme == "http" ? "by proxy" : "direct to"));
+        CHECK(bench.fetch(over_tls)->way.starts_with(scheme == "https" ? "by proxy" : "direct to"));
+    }
+}
+
+TEST_CASE("an https server is trusted by the roots of the settings, under its own name alone", "[proxy-winhttp]") {
+    Bench bench;
+    TemporaryFolder root;
+    write_file(root.path("a.crl"), "list");
+    const HttpsFiles files(root);
+    const Nginx nginx(root.path("tls"), files.certificate, files.key);
+    auto request = request_for(nginx.url("/a.crl", "localhost"), {nginx.port()});
+    request.rules.allowed_hosts = {"localhost", "127.0.0.1"};
+    CHECK(says(bench.fetch(request), "not trusted"));
+    REQUIRE_FALSE(bench.fetcher.trust({files.root}));
+    CHECK(bench.fetch(request));
+    request.url = nginx.url("/a.crl");
+    CHECK(says(bench.fetch(request), "not trusted"));
+    request.url = nginx.url("/a.crl", "localhost");
+    REQUIRE(bench.fetcher.trust({root.path("missing.pem")}));
+    CHECK_FALSE(bench.fetch(request));
+    REQUIRE_FALSE(bench.fetcher.trust({}));
+    CHECK(says(bench.fetch(request), "not trusted"));
 }
