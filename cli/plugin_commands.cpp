@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <app/control.hpp>
 #include <app/generations.hpp>
 #include <app/log_sink.hpp>
@@ -5,6 +6,7 @@
 #include <cli/plugin_commands.hpp>
 #include <cli/terminal.hpp>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 
 namespace postern::cli {
@@ -41,6 +43,18 @@ Outcome<VerbResult> wait_for(Pending<VerbResult> pending) {
 }
 
 std::string usage_line(const VerbSpec& spec) { return "  " + spec.usage + "\n      " + spec.help + "\n"; }
+
+// The daemon has another working folder: what a command's usage calls FILE or CERT goes to it with its whole path.
+std::vector<std::string> with_whole_paths(const VerbSpec& spec, std::vector<std::string> words) {
+    if (spec.usage.find("FILE") == std::string::npos && spec.usage.find("CERT") == std::string::npos) return words;
+    const auto own = 1 + static_cast<std::size_t>(std::ranges::count(spec.words, ' '));
+    for (std::size_t i = own; i < words.size(); ++i) {
+        std::error_code error;
+        if (words[i].starts_with('-') || !std::filesystem::exists(words[i], error)) continue;
+        if (auto whole = std::filesystem::absolute(words[i], error); !error) words[i] = whole.string();
+    }
+    return words;
+}
 
 }  // namespace
 
@@ -90,7 +104,7 @@ int PluginCommands::run(const std::vector<std::string>& words) {
         return 0;
     }
     if (verb->spec.runs == VerbRuns::here) return run_here(*verb, words);
-    return ask(words, verb->spec.runs == VerbRuns::either ? verb : nullptr);
+    return ask(with_whole_paths(verb->spec, words), verb->spec.runs == VerbRuns::either ? verb : nullptr);
 }
 
 int PluginCommands::run_here(const app::KnownVerb& verb, const std::vector<std::string>& words) {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gnutls/crypto.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -73,6 +74,13 @@ std::optional<CacheEntry> parse(const std::string& text) {
     return entry;
 }
 
+// What a command of root writes belongs to the folder's owner, who is the daemon.
+bool give_to_owner(const fs::path& folder, int file) {
+    struct stat about {};
+    if (::geteuid() != 0) return true;
+    return ::stat(folder.c_str(), &about) == 0 && ::fchown(file, about.st_uid, about.st_gid) == 0;
+}
+
 // All octets on stable storage, or errno.
 bool write_synced(const std::string& path, std::string_view head, const Bytes& body) {
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -88,7 +96,7 @@ bool write_synced(const std::string& path, std::string_view head, const Bytes& b
         return true;
     };
     const bool good = all(head.data(), head.size()) && all(reinterpret_cast<const char*>(body.data()), body.size()) &&
-                      ::fsync(file) == 0;
+                      give_to_owner(fs::path(path).parent_path(), file) && ::fsync(file) == 0;
     const int error = errno;
     ::close(file);
     errno = error;

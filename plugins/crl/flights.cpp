@@ -7,6 +7,9 @@
 namespace postern::crl {
 
 static constexpr std::size_t most_issuers = 8, most_flights = 1000;
+// One failure is a hiccup. A list that ends within a day leaves an operator as long as this to act.
+static constexpr unsigned failures_to_tell = 3;
+static constexpr std::chrono::hours time_to_act{24};
 
 void Flights::configure(Settings settings) {
     std::lock_guard lock(mutex_);
@@ -66,14 +69,14 @@ void Flights::fetch(const std::string& url, const std::vector<Bytes>& hoped, boo
 
 void Flights::begin(const std::string& url) {
     try {
-        const auto pending = std::make_shared<Pending<FetchAnswer>>(ask(url));
+        const auto pending = std::make_shared<Pending<FetchAnswer>>(ask(url, true));
         pending->on_ready([this, url, pending] { arrived(url, pending); });
     } catch (const std::exception& fault) {
         landed(url, Failure{"crl-unreachable", std::string("the fetch could not begin: ") + fault.what()});
     }
 }
 
-Pending<FetchAnswer> Flights::ask(const std::string& url) {
+Pending<FetchAnswer> Flights::ask(const std::string& url, bool conditional) {
     auto scheme = url.substr(0, url.find(':'));
     for (auto& c : scheme)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -92,7 +95,7 @@ Pending<FetchAnswer> Flights::ask(const std::string& url) {
     }
     request.rules.own_domains = host_.own_domains();
     request.rules.bytes = x509::CertificateList::size_limit;
-    if (const auto slot = store_.find(url); slot && slot->list) {
+    if (const auto slot = store_.find(url); conditional && slot && slot->list) {
         request.if_none_match = slot->etag;
         request.if_modified_since = slot->last_modified;
     }
@@ -174,16 +177,13 @@ void Flights::landed(const std::string& url, Outcome<FetchAnswer> answer) {
         store_.succeeded(url, backoff);
         host_.log(Severity::info, messages::crl_fetched,
                   url + " " + answer->way + (answer->not_modified ? ", not modified" : ""));
-        host_.alarm("crl-unreachable", url, {});
     } else {
         store_.failed(url, error, backoff, issuers);
         host_.log(Severity::warning, messages::crl_fetch_failed, url + ": " + error);
     }
-    if (const auto slot = store_.find(url); slot && slot->list) {
+    if (const auto slot = store_.find(url)) {
         gauge(*slot);
-        const auto& end = slot->list->list.next_update;
-        if (!error.empty() && end && *end < host_.now())
-            host_.alarm("crl-unreachable", url, "the list ended and no newer one could be had: " + error);
+        tell_of_end(*slot);
     }
     std::vector<Done> waiting;
     {
@@ -193,6 +193,30 @@ void Flights::landed(const std::string& url, Outcome<FetchAnswer> answer) {
         if (!flight.empty()) waiting = std::move(flight.mapped().waiting);
     }
     for (const auto& done : waiting) done(error);
+}
+
+void Flights::imported(const std::string& url, const std::string& from) {
+    store_.succeeded(url, Milliseconds(0));
+    host_.log(Severity::info, messages::crl_imported, url + " from " + from);
+    const auto slot = store_.find(url);
+    if (!slot) return;
+    gauge(*slot);
+    tell_of_end(*slot);
+}
+
+// Two alarms, at most one of which stands: the list has ended, or it will and refreshing it fails.
+void Flights::tell_of_end(const Slot& slot) const {
+    std::string ended, ending;
+    if (slot.list && slot.list->list.next_update && !slot.last_error.empty()) {
+        const auto end = *slot.list->list.next_update, now = host_.now();
+        if (end < now) ended = "the list ended and no newer one could be had: " + slot.last_error;
+        else if (slot.failures >= failures_to_tell && end - now <= time_to_act)
+            ending = "the list of " + slot.list->list.issuer.text() + " ends " + date(end) +
+                     " and no newer one could be had: " + slot.last_error +
+                     ". From then on mail of partners with certificates of that CA is deferred";
+    }
+    host_.alarm("crl-unreachable", slot.url, ended);
+    host_.alarm("crl-ending", slot.url, ending);
 }
 
 void Flights::gauge(const Slot& slot) const {
@@ -212,8 +236,10 @@ void Flights::gauges() const {
 void Flights::refresh_due() {
     store_.forget_unused();
     const auto now = host_.now();
-    for (const auto& slot : store_.slots())
+    for (const auto& slot : store_.slots()) {
+        if (!slot.last_error.empty()) tell_of_end(slot);
         if (slot.list && now >= slot.due && now >= slot.not_before) fetch(slot.url, {}, false, [](auto&) {});
+    }
 }
 
 }  // namespace postern::crl

@@ -25,7 +25,12 @@ public:
     // `issuers`: DER of the certificates one of which must have signed the list; none: those known of the URL. `force`
     // ignores the back-off, and so does an issuer whose signature nobody has hoped for yet: a CA with a new key.
     void fetch(const std::string& url, const std::vector<Bytes>& issuers, bool force, Done done);
-    // Begins a flight for every list that is due; nobody waits for them.
+    // Asks the scheme's fetcher under our rules, and does nothing with the answer. `conditional`: only if it changed.
+    Pending<FetchAnswer> ask(const std::string& url, bool conditional);
+    // A list was taken that came from elsewhere: its failures are over.
+    void imported(const std::string& url, const std::string& from);
+    // Begins a flight for every list that is due; nobody waits for them. Tells of those that end unless a fetch
+    // succeeds.
     void refresh_due();
     void gauges() const;
     // Who still waits is dropped, which the consumer sees as a failure.
@@ -39,7 +44,7 @@ private:
     };
     bool rests(const Slot& slot, const std::vector<Bytes>& hoped) const;
     void begin(const std::string& url);
-    Pending<FetchAnswer> ask(const std::string& url);
+    void tell_of_end(const Slot& slot) const;
     void arrived(const std::string& url, const Arrived& answer);
     void run();
     void landed(const std::string& url, Outcome<FetchAnswer> answer);

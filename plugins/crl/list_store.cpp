@@ -89,6 +89,7 @@ void ListStore::index() {
 void ListStore::drop(std::map<std::string, Slot>::iterator slot) {
     disk_.remove(slot->first);
     host_.alarm("crl-unreachable", slot->first, {});
+    host_.alarm("crl-ending", slot->first, {});
     slots_.erase(slot);
 }
 
@@ -186,7 +187,7 @@ void ListStore::keep(const Slot& slot) {
 }
 
 std::string ListStore::take(const std::string& url, Bytes der, const std::vector<x509::Certificate>& issuers,
-                            const std::string& etag, const std::string& last_modified) {
+                            const std::string& etag, const std::string& last_modified, bool even_older) {
     auto decoded = x509::CertificateList::read(std::move(der));
     if (!decoded) return decoded.failure.text;
     const auto known = std::make_shared<const KnownList>(std::move(*decoded), url);
@@ -200,7 +201,9 @@ std::string ListStore::take(const std::string& url, Bytes der, const std::vector
         // Numbers are a key's own: a CA that renews it begins anew.
         const auto before =
             one.list && one.list->signed_by(*issuer, Profile::modern) ? one.list : former_of(one, *issuer);
-        if (before && older(known->list, before->list)) return "it is older than the list that is here already";
+        if (before && !even_older && older(known->list, before->list))
+            return "it is older than the list that is here already";
+        if (one.list) known->touch(one.list->touched());  // who asked for the old one asks for this one
         std::erase(one.former, before);
         if (one.list && one.list != before) put_away(one, one.list, host_.now());
         one.list = known;

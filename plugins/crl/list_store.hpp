@@ -38,11 +38,15 @@ public:
     std::vector<KnownListRef> named(const std::string& issuer) const;
     std::optional<Slot> find(const std::string& url) const;
     std::vector<Slot> slots() const;
+    std::string file_of(const std::string& url) const {  // empty where nothing is kept on disk
+        return host_.state_folder().empty() ? std::string() : disk_.file_of(url);
+    }
     std::vector<KnownListRef> files() const;
 
-    // `issuer`: the certificate that verified the list. Empty, or why the list was not taken.
+    // `issuers`: one of them must have signed it. Empty, or why the list was not taken. `even_older`: an operator's
+    // word.
     std::string take(const std::string& url, Bytes der, const std::vector<x509::Certificate>& issuers,
-                     const std::string& etag, const std::string& last_modified);
+                     const std::string& etag, const std::string& last_modified, bool even_older = false);
     void unchanged(const std::string& url);
     void succeeded(const std::string& url, Milliseconds pause);
     // `issuers`: whose signature was hoped for, so that a later try knows them.

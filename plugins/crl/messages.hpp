@@ -7,6 +7,7 @@
 namespace postern::crl::messages {
 
 inline constexpr std::string_view crl_fetched = "crl-fetched";
+inline constexpr std::string_view crl_imported = "crl-imported";
 inline constexpr std::string_view crl_fetch_failed = "crl-fetch-failed";
 inline constexpr std::string_view crl_cache_damaged = "crl-cache-damaged";
 inline constexpr std::string_view crl_cache_failed = "crl-cache-failed";
@@ -19,6 +20,7 @@ struct Entry {
 };
 inline constexpr std::array catalogue{
     Entry{crl_fetched, Severity::info, "A list was fetched and verified; says which way the request went."},
+    Entry{crl_imported, Severity::info, "A list was taken from a file by `postern crl import`."},
     Entry{crl_fetch_failed, Severity::warning,
           "A list could not be fetched or was not believed. Whoever depends on it is deferred once the one at hand "
           "ends. `postern crl refresh URL` tries again at once."},

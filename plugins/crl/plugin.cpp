@@ -3,7 +3,9 @@
 #include <crl/checker.hpp>
 #include <crl/files.hpp>
 #include <crl/messages.hpp>
+#include <crl/proxy_test.hpp>
 #include <crl/verbs.hpp>
+#include <mutex>
 #include <postern/plugin.hpp>
 
 namespace postern::crl {
@@ -20,15 +22,18 @@ public:
         // Commands fetch too, and are never applied.
         const auto settings = crl::read(host_->settings());
         flights_->configure(settings);
+        store_->limit(settings.cache_size);
         ldap_ = std::make_unique<LdapFetcher>();
         ldap_->configure(settings.ldap);
         checker_ = std::make_unique<Checker>(*store_, *flights_);
-        verbs_ = std::make_unique<CrlVerbs>(*host_, *store_, *flights_);
+        verbs_ = std::make_unique<CrlVerbs>(*host_, *store_, *flights_, [this] { load_once(); });
+        proxy_test_ = std::make_unique<ProxyTest>(*flights_, *host_);
         registrar.provide<RevocationChecker>(*checker_);
         registrar.provide<PooledRevocationChecker>(*checker_);
         registrar.provide<Fetcher>(*ldap_, Runs::lane, "ldap");
         registrar.provide<Fetcher>(*ldap_, Runs::lane, "ldaps");
         registrar.provide<AdminVerbs>(*verbs_, Runs::lane, "crl");
+        registrar.provide<AdminVerbs>(*proxy_test_, Runs::lane, "proxy test");
     }
 
     void apply(const SettingsNode& node) override {
@@ -40,7 +45,7 @@ public:
         flights_->configure(settings);
         ldap_->configure(settings.ldap);
         if (std::exchange(applied_, true)) return;
-        store_->load();
+        load_once();
         flights_->gauges();
         tick();
     }
@@ -54,6 +59,9 @@ public:
 private:
     static constexpr std::chrono::seconds between_looks{15};
 
+    void load_once() {
+        std::call_once(loaded_, [this] { store_->load(); });
+    }
     void tick() {
         if (retired_) return;
         flights_->refresh_due();
@@ -66,6 +74,8 @@ private:
     std::unique_ptr<LdapFetcher> ldap_;
     std::unique_ptr<Checker> checker_;
     std::unique_ptr<CrlVerbs> verbs_;
+    std::unique_ptr<ProxyTest> proxy_test_;
+    std::once_flag loaded_;
     bool applied_ = false;
     std::atomic<bool> retired_{false};
 };

@@ -1,67 +1,9 @@
-#include <algorithm>
+#include <crl/importing.hpp>
+#include <crl/listing.hpp>
 #include <crl/verbs.hpp>
-#include <crl/verdict.hpp>
 
 namespace postern::crl {
 namespace {
-
-// One line of `crl list`, as text or as JSON.
-struct Row {
-    std::string where, state, issuer, number, this_update, next_update, fetched, error;
-    std::size_t entries = 0;
-};
-
-std::string number_text(const x509::CertificateList& list) {
-    return list.number ? x509::hex(*list.number, true) : std::string("none");
-}
-
-void describe(const KnownList& known, Time now, Row& row) {
-    row.issuer = known.list.issuer.text();
-    row.number = number_text(known.list);
-    row.this_update = date(known.list.this_update);
-    row.next_update = known.list.next_update ? date(*known.list.next_update) : "none";
-    row.entries = known.list.size();
-    row.state = known.list.next_update && *known.list.next_update < now ? "stale" : "good";
-}
-
-std::string quoted(std::string_view text) {
-    std::string out = "\"";
-    for (const unsigned char c : text) {
-        if (c == '"' || c == '\\') (out += '\\') += static_cast<char>(c);
-        else if (c < 32 || c == 127) {
-            constexpr char digits[] = "0123456789abcdef";
-            ((out += "\\u00") += digits[c >> 4]) += digits[c & 15];
-        } else out += static_cast<char>(c);
-    }
-    return out + "\"";
-}
-
-std::string as_json(const std::vector<Row>& rows) {
-    std::string text = "[";
-    for (const auto& row : rows) {
-        text += text.size() > 1 ? ",\n " : "";
-        text += "{\"list\": " + quoted(row.where) + ", \"state\": " + quoted(row.state) +
-                ", \"issuer\": " + quoted(row.issuer) + ", \"number\": " + quoted(row.number) +
-                ", \"this_update\": " + quoted(row.this_update) + ", \"next_update\": " + quoted(row.next_update) +
-                ", \"entries\": " + std::to_string(row.entries) + ", \"fetched\": " + quoted(row.fetched) +
-                ", \"error\": " + quoted(row.error) + "}";
-    }
-    return text + "]\n";
-}
-
-std::string as_text(const std::vector<Row>& rows) {
-    if (rows.empty()) return "no lists yet: they are fetched when a certificate needs them\n";
-    std::string text;
-    for (const auto& row : rows) {
-        text += row.state + "  " + row.where + "\n";
-        if (!row.issuer.empty())
-            text += "      issuer " + row.issuer + ", number " + row.number + ", " + std::to_string(row.entries) +
-                    " entries\n      from " + row.this_update + ", next " + row.next_update +
-                    (row.fetched.empty() ? "" : ", fetched " + row.fetched) + "\n";
-        if (!row.error.empty()) text += "      last error: " + row.error + "\n";
-    }
-    return text;
-}
 
 // Waits for all flights of one refresh; the last to land gives the answer.
 struct Refresh : Counted {
@@ -83,41 +25,56 @@ struct Refresh : Counted {
 }  // namespace
 
 std::vector<VerbSpec> CrlVerbs::verbs() const {
-    return {{"crl list", "crl list [--json]", "show the revocation lists at hand, how fresh, what failed",
-             VerbRuns::in_daemon},
-            {"crl refresh", "crl refresh [URL]", "fetch lists again now, also those that failed lately",
-             VerbRuns::in_daemon}};
+    return {
+        {"crl list", "crl list [--json]", "show the revocation lists at hand, for whom, how fresh, what failed",
+         VerbRuns::either},
+        {"crl show", "crl show URL [--json]", "show everything that is known of one list", VerbRuns::either},
+        {"crl refresh", "crl refresh [URL]", "fetch lists again now, also those that failed lately", VerbRuns::either},
+        {"crl import", "crl import FILE [--url URL] [--issuer CERT] [--force]",
+         "take a list from a file; --force also an older one than is here", VerbRuns::either}};
 }
 
 Pending<VerbResult> CrlVerbs::run(std::vector<std::string> words) {
-    const bool crl = words.size() >= 2 && words[0] == "crl";
-    if (crl && words[1] == "list" && words.size() == 2) return list(false);
-    if (crl && words[1] == "list" && words.size() == 3 && words[2] == "--json") return list(true);
-    if (crl && words[1] == "refresh" && words.size() <= 3) return refresh(words.size() == 3 ? words[2] : std::string());
-    return VerbResult{2, {}, "usage: crl list [--json] | crl refresh [URL]\n"};
+    constexpr auto usage =
+        "usage: crl list [--json] | crl show URL [--json] | crl refresh [URL]\n"
+        "       | crl import FILE [--url URL] [--issuer CERT] [--force]\n";
+    if (words.size() < 2 || words[0] != "crl") return VerbResult{2, {}, usage};
+    if (load_) load_();
+    const auto& verb = words[1];
+    if (verb == "import" && words.size() > 2) return import(words);
+    if (verb == "refresh" && words.size() <= 3) return refresh(words.size() == 3 ? words[2] : std::string());
+    const bool json = words.size() > 2 && words.back() == "--json";
+    const auto plain = words.size() - (json ? 1 : 0);
+    if (verb == "list" && plain == 2) return list(json);
+    if (verb == "show" && plain == 3) return show(words[2], json);
+    return VerbResult{2, {}, usage};
 }
 
 VerbResult CrlVerbs::list(bool json) const {
-    std::vector<Row> rows;
-    const auto now = host_.now();
-    for (const auto& slot : store_.slots()) {
-        Row row;
-        row.where = slot.url;
-        row.state = "missing";
-        row.error = slot.last_error;
-        if (slot.list) {
-            describe(*slot.list, now, row);
-            row.fetched = date(slot.fetched);
-        }
-        rows.push_back(std::move(row));
+    const auto slots = store_.slots();
+    const auto files = store_.files();
+    const Listing listing{slots, files, host_.now()};
+    return {0, json ? listing.json() : listing.text(), {}};
+}
+
+VerbResult CrlVerbs::show(const std::string& url, bool json) const {
+    const auto slot = store_.find(url);
+    if (!slot) return {1, {}, url + " is no list that was ever needed; see postern crl list\n"};
+    const auto file = store_.file_of(url);
+    return {0, json ? shown_json(*slot, file, host_.now()) : shown_text(*slot, file, host_.now()), {}};
+}
+
+VerbResult CrlVerbs::import(const std::vector<std::string>& words) {
+    ImportOrder order;
+    for (std::size_t i = 2; i < words.size(); ++i) {
+        const bool has_value = i + 1 < words.size();
+        if (words[i] == "--force") order.force = true;
+        else if (words[i] == "--url" && has_value) order.url = words[++i];
+        else if (words[i] == "--issuer" && has_value) order.issuer = words[++i];
+        else if (order.file.empty() && !words[i].starts_with('-')) order.file = words[i];
+        else return {2, {}, "usage: crl import FILE [--url URL] [--issuer CERT] [--force]\n"};
     }
-    for (const auto& file : store_.files()) {
-        Row row;
-        row.where = file->source();
-        describe(*file, now, row);
-        rows.push_back(std::move(row));
-    }
-    return {0, json ? as_json(rows) : as_text(rows), {}};
+    return import_lists(store_, flights_, order);
 }
 
 Pending<VerbResult> CrlVerbs::refresh(const std::string& only) {

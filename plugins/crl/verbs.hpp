@@ -1,4 +1,5 @@
-// `postern crl list` and `postern crl refresh`: asked of the daemon, whose lists they are.
+// `postern crl list | show | refresh | import`: asked of the daemon, whose lists they are; where none runs, of its
+// cache on disk.
 #pragma once
 
 #include <crl/flights.hpp>
@@ -7,17 +8,22 @@ namespace postern::crl {
 
 class CrlVerbs final : public AdminVerbs {
 public:
-    CrlVerbs(Host& host, ListStore& store, Flights& flights) : host_(host), store_(store), flights_(flights) {}
+    // `load` brings what is on disk, once: the daemon did so at its start, a command has not.
+    CrlVerbs(Host& host, ListStore& store, Flights& flights, std::function<void()> load = {})
+        : host_(host), store_(store), flights_(flights), load_(std::move(load)) {}
     std::vector<VerbSpec> verbs() const override;
     Pending<VerbResult> run(std::vector<std::string> words) override;
 
 private:
     VerbResult list(bool json) const;
+    VerbResult show(const std::string& url, bool json) const;
+    VerbResult import(const std::vector<std::string>& words);
     Pending<VerbResult> refresh(const std::string& only);
 
     Host& host_;
     ListStore& store_;
     Flights& flights_;
+    std::function<void()> load_;
 };
 
 }  // namespace postern::crl
