@@ -151,10 +151,16 @@ std::string Flights::judge(const std::string& url, FetchAnswer& answer, const st
     return taken ? std::string() : "the list was not believed: " + first;
 }
 
+// Fetchers tell of which URL they speak; so does everybody who passes this on.
+static std::string without_url(const std::string& url, const std::string& text) {
+    if (text.empty()) return "the fetcher gave no reason";
+    return text.starts_with(url + " ") ? text.substr(url.size() + 1) : text;
+}
+
 // As judge, and nothing escapes: a flight that does not land would keep its URL for ever.
 std::string Flights::take_in(const std::string& url, Outcome<FetchAnswer>& answer,
                              const std::vector<x509::Certificate>& from) try {
-    if (!answer) return answer.failure.text.empty() ? "the fetcher gave no reason" : answer.failure.text;
+    if (!answer) return without_url(url, answer.failure.text);
     auto error = judge(url, *answer, from);
     const auto slot = store_.find(url);
     if (!error.empty() || !slot || !slot->list) return error;

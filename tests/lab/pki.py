@@ -21,6 +21,13 @@ def read(path):
         return file.read()
 
 
+def _validity(days):
+    if days >= 0:
+        return ['-crldays', str(days)]
+    begin, end = (time.strftime('%y%m%d%H%M%SZ', time.gmtime(time.time() + 86400 * when)) for when in (days - 7, days))
+    return ['-crl_lastupdate', begin, '-crl_nextupdate', end]
+
+
 class Leaf:
     """A certificate with its key: `chain` is what a server sends (itself, then the authorities below the root)."""
 
@@ -46,7 +53,7 @@ class Authority:
         self.certificate = self.self_.certificate
 
     def leaf(self, name, dns, purposes=('client', 'server'), crl=None, days=90, cn=None, issuer_at=None):
-        """`dns`: its names; `crl`: address of the list that will tell of it, None for a certificate without one;
+        """`dns`: its names; `crl`: address of the list that will tell of it, or several of one list; None: without;
         `issuer_at`: where its issuer's certificate lies, for a chain that is sent without it."""
         leaf = Leaf(self, name, 0, f'/C=US/O={self.organisation}/CN={cn or dns[0]}')
         extensions = ['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature',
@@ -63,11 +70,14 @@ class Authority:
     def _sign(self, leaf, extensions, crl, days):
         self._serial += 1
         leaf.serial = 0x1000 + self._serial
-        if crl:
-            extensions = extensions + ['crlDistributionPoints=URI:' + crl]
+        points = [crl] if isinstance(crl, str) else crl or []
+        if points:
+            extensions = extensions + ['crlDistributionPoints=point']
         if leaf.authority is not self or leaf.name != 'ca':
             extensions = extensions + ['authorityKeyIdentifier=keyid']
-        settings = write(leaf.key[:-4] + '.cnf', '[req]\ndistinguished_name=dn\n[dn]\n[ext]\n' + '\n'.join(extensions) + '\n')
+        settings = write(leaf.key[:-4] + '.cnf', '[req]\ndistinguished_name=dn\n[dn]\n[ext]\n' + '\n'.join(extensions) +
+                         '\n[point]\nfullname=@urls\n[urls]\n' +
+                         ''.join(f'URI.{number}={url}\n' for number, url in enumerate(points)))
         signer = [] if leaf.authority is self and leaf.name == 'ca' else [
             '-CA', self.certificate, '-CAkey', self.self_.key]
         openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-sha256',
@@ -84,7 +94,8 @@ class Authority:
         self.revoked.append((leaf, time.strftime('%y%m%d%H%M%SZ', time.gmtime())))
 
     def publish(self, path, days=7):
-        """Writes the list as DER. Whole or not at all: a web server may be reading it."""
+        """Writes the list as DER, `days` below zero: one that ended so long ago. Whole or not at all: a web server may be
+        reading it."""
         self._list_number += 1
         index = ''.join(f'R\t491231235959Z\t{when},keyCompromise\t{leaf.serial:X}\tunknown\t{leaf.subject}\n'
                         for leaf, when in self.revoked)
@@ -102,7 +113,7 @@ crl_extensions=ext
 authorityKeyIdentifier=keyid
 ''')
         openssl('ca', '-gencrl', '-config', settings, '-cert', self.certificate, '-keyfile', self.self_.key,
-                '-crldays', str(days), '-out', self.folder + '/list.pem')
+                *_validity(days), '-out', self.folder + '/list.pem')
         os.makedirs(os.path.dirname(path), exist_ok=True)
         openssl('crl', '-in', self.folder + '/list.pem', '-outform', 'DER', '-out', path + '.new')
         os.replace(path + '.new', path)

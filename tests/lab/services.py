@@ -1,8 +1,10 @@
-"""What stands around an edge: a web server with the revocation lists (nginx), an HTTP proxy in front of it (tinyproxy),
-a DNS server with MX records (dnsmasq). Each on a loopback port of its own, each stopped and started at will."""
+"""What stands around an edge: a web server with the revocation lists (nginx), an HTTP proxy in front of it (tinyproxy), a
+directory that holds lists (slapd), a DNS server with MX records (dnsmasq). Each on a loopback port of its own, each
+stopped and started at will."""
 import os
+import subprocess
 
-from .process import Process, accepts, free_port, wait_until, write
+from .process import Failed, Process, accepts, free_port, wait_until, write
 
 
 class Service:
@@ -80,6 +82,51 @@ Upstream http {behind.address}:{behind.port}
 
     def command(self):
         return ['/usr/bin/tinyproxy', '-d', '-c', self.folder + '/tinyproxy.conf']
+
+
+class Directory(Service):
+    """Holds lists as attributes of entries below `o=Directory`."""
+    _manager = ['-x', '-D', 'cn=manager,o=Directory', '-w', 'loopback']
+
+    def __init__(self, folder):
+        super().__init__(folder, 'slapd')
+        os.makedirs(self.folder + '/data', exist_ok=True)
+        self._held = set()
+        write(self.folder + '/slapd.conf', f'''include /etc/ldap/schema/core.schema
+pidfile {self.folder}/pid
+argsfile {self.folder}/args
+database ldif
+suffix o=Directory
+rootdn cn=manager,o=Directory
+rootpw loopback
+directory {self.folder}/data
+''')
+        base = write(self.folder + '/base.ldif', 'dn: o=Directory\nobjectClass: organization\no: Directory\n')
+        self._run('/usr/sbin/slapadd', '-f', self.folder + '/slapd.conf', '-l', base)
+
+    @staticmethod
+    def _run(*command):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failed(' '.join(command) + ':\n' + done.stderr)
+
+    def command(self):
+        return ['/usr/sbin/slapd', '-f', self.folder + '/slapd.conf', '-h', f'ldap://{self.address}:{self.port}/', '-d', '0']
+
+    @staticmethod
+    def question(name):
+        """What stands behind the host in the URL of a list."""
+        return f'/cn={name},o=Directory?certificateRevocationList;binary?base?objectClass=cRLDistributionPoint'
+
+    def publish(self, authority):
+        """Its newest list, in place of the one before."""
+        file, dn = f'{self.folder}/{authority.name}.crl', f'cn={authority.name},o=Directory'
+        authority.publish(file)
+        change = ('changetype: modify\nreplace: certificateRevocationList;binary' if dn in self._held else
+                  f'changetype: add\nobjectClass: cRLDistributionPoint\ncn: {authority.name}')
+        self._held.add(dn)
+        ldif = write(self.folder + '/change.ldif', f'dn: {dn}\n{change}\ncertificateRevocationList;binary:< file://{file}\n')
+        self._run('ldapmodify', *self._manager, '-H', f'ldap://{self.address}:{self.port}/', '-f', ldif)
 
 
 class NameServer(Service):

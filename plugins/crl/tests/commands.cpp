@@ -92,7 +92,7 @@ TEST_CASE("crl show tells everything of one list, had or not", "[crl]") {
     CHECK(missing.status == 0);
     CHECK(says(missing.out, "state         missing"));
     CHECK(says(missing.out, "for           certificates of CN=Root"));
-    CHECK(says(missing.out, "last error    " + std::string(url) + " (direct): no answer in time"));
+    CHECK(says(missing.out, "last error    (direct): no answer in time"));
     world.server.body = make_list(*world.root, {});
     CHECK(world.run({"crl", "refresh"}).status == 0);
     const auto shown = world.run({"crl", "show", url});
