@@ -72,7 +72,8 @@ def without_daemon(edge):
     check('proxy show', edge.postern('proxy', 'show'), 0, '127.0.0.1:3128', '<local>')
     check('a usage mistake of the command itself', edge.postern('proxy', 'set'), 2, 'usage: proxy show')
     check('one command explained', edge.postern('proxy', 'set', '--help'), 0, 'usage: postern [-c FILE] proxy set PROXY')
-    check('a command of the daemon', edge.postern('crl', 'list'), 69, 'is posternd running?')
+    check('a command of the daemon', edge.postern('crl', 'refresh'), 69, 'is posternd running?')
+    check('one that reads the cache where none runs', edge.postern('crl', 'list'), 0, 'no lists yet')
     check('status', edge.postern('status'), 69, 'is posternd running?')
 
 

@@ -67,7 +67,15 @@ class Authority:
             write(leaf.chain, read(leaf.certificate))
         return leaf
 
-    def _sign(self, leaf, extensions, crl, days):
+    def cross_certify(self, other, crl):
+        """A certificate for another authority's name and key: who trusts this one comes to trust that one."""
+        cross = Leaf(self, f'cross-{other.name}', 0, other.self_.subject)
+        self._sign(cross, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign',
+                           'subjectKeyIdentifier=hash'], crl, 365, other.self_.key)
+        return cross
+
+    def _sign(self, leaf, extensions, crl, days, key=None):
+        """`key`: of somebody who has one already."""
         self._serial += 1
         leaf.serial = 0x1000 + self._serial
         points = [crl] if isinstance(crl, str) else crl or []
@@ -80,10 +88,11 @@ class Authority:
                          ''.join(f'URI.{number}={url}\n' for number, url in enumerate(points)))
         signer = [] if leaf.authority is self and leaf.name == 'ca' else [
             '-CA', self.certificate, '-CAkey', self.self_.key]
-        openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-sha256',
-                '-config', settings, '-extensions', 'ext', '-subj', leaf.subject, '-days', str(days),
-                '-set_serial', hex(leaf.serial), '-keyout', leaf.key, '-out', leaf.certificate, *signer)
-        os.chmod(leaf.key, 0o600)
+        keys = ['-key', key] if key else ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', leaf.key]
+        openssl('req', '-x509', *keys, '-sha256', '-config', settings, '-extensions', 'ext', '-subj', leaf.subject,
+                '-days', str(days), '-set_serial', hex(leaf.serial), '-out', leaf.certificate, *signer)
+        if not key:
+            os.chmod(leaf.key, 0o600)
         chain, above = read(leaf.certificate), leaf.authority if leaf.name != 'ca' else None
         while above and above.parent:
             chain += read(above.certificate)

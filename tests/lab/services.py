@@ -83,6 +83,11 @@ Upstream http {behind.address}:{behind.port}
     def command(self):
         return ['/usr/bin/tinyproxy', '-d', '-c', self.folder + '/tinyproxy.conf']
 
+    def asked(self):
+        """The request lines that it took, in order: "GET http://crl.example.net/root.crl"."""
+        with open(self.folder + '/log', encoding='utf-8') as file:
+            return [line.split('): ', 1)[1].rsplit(' ', 1)[0] for line in file if 'Request (file descriptor' in line]
+
 
 class Directory(Service):
     """Holds lists as attributes of entries below `o=Directory`."""

@@ -51,6 +51,14 @@ def contoso_to_woodgrove(world):
     return secured(world.woodgrove.arrived('bob@woodgrovebank.com', 'To the bank'), 'contoso.com', 'woodgrovebank.com')
 
 
+@step('Both edges asked the proxy for the lists that decide this: the proxy\'s own log.',
+      'What an edge fetches goes the way that `postern proxy set` named, and no other.')
+def by_proxy(world):
+    seen = sorted(set(world.proxy.asked()))
+    return must_hold('\n'.join(seen), 'GET http://crl.exampletrust.com/root.crl', 'GET http://pki.contoso.com/contoso.crl',
+                     'GET http://pki.woodgrovebank.com/woodgrovebank.crl')
+
+
 def conversation(edge, way):
     """Written off the session's path: there once its last line is."""
     def whole():
@@ -207,6 +215,51 @@ def reloaded(world):
             world.contoso.configure(text)
             world.contoso.reload()
     return (f'before:          {before}\n{in_force.split(" ", 2)[2]}\nmessage begun:   {begun}\nnext message:    {after}')
+
+
+FABRIKAM = '''partner fabrikam.com {
+  roots {
+    third-party
+  }
+}
+'''
+
+
+@step('Fabrikam has a root of its own, which Example Trust cross-certified, and its list stands in a directory. Contoso asks '
+      'what can be had:  postern proxy test', 'One list came by the proxy. LDAP knows no proxy: the other came directly.')
+def proxy_test(world):
+    shown = world.must(world.contoso, 'proxy', 'test', world.fabrikam_leaf.chain)
+    must_hold(shown, f'by proxy 127.0.0.1:{world.proxy.port}', f'direct to 127.0.0.1:{world.directory.port}',
+              'LDAP takes no proxy', 'Every distribution point gave a list.')
+    return '\n'.join(line.strip() for line in shown.splitlines() if not line.startswith('certificate'))
+
+
+@step('Contoso lists Fabrikam as a partner under the root of Example Trust, SIGHUP. Fabrikam\'s certificate is accepted.',
+      'The cross-certificate leads from Fabrikam\'s own authority to the root that Contoso trusts already.')
+def cross_certified(world):
+    world.plain = world.contoso.text
+    listed = world.plain.replace('tls_receive_domain_secure_list {\n', 'tls_receive_domain_secure_list {\n  fabrikam.com\n')
+    world.contoso.configure(listed.replace('partner woodgrovebank.com {', FABRIKAM + 'partner woodgrovebank.com {', 1))
+    world.contoso.reload()
+    with world.sender(world.fabrikam_leaf, 'mail1.fabrikam.com') as session:
+        session.sendmail('dave@fabrikam.com', ['alice@contoso.com'],
+                         message('dave@fabrikam.com', 'alice@contoso.com', 'From Fabrikam'))
+    mail = world.contoso.arrived('alice@contoso.com', 'From Fabrikam')
+    return must_hold(field(mail, 'Authentication-Results'), 'x-domain-secured=pass smtp.mailfrom=fabrikam.com',
+                     'policy.revocation=good')
+
+
+@step('Example Trust withdraws the cross-certificate, Contoso refreshes: Fabrikam is refused.',
+      '550: one line on one list, and nobody whom Fabrikam\'s authority vouches for is believed any more.')
+def cross_withdrawn(world):
+    world.root.revoke(world.fabrikam_cross)
+    world.publish(world.root)
+    world.must(world.contoso, 'crl', 'refresh')
+    with world.sender(world.fabrikam_leaf, 'mail1.fabrikam.com') as session:
+        answer = must_hold(session.to_mail('dave@fabrikam.com'), '550 5.7.5 revoked: fabrikam.com', 'Fabrikam')
+    world.contoso.configure(world.plain)
+    world.contoso.reload()
+    return answer
 
 
 @step('Woodgrove Bank\'s certificate is revoked, Contoso refreshes its lists:  postern crl refresh',

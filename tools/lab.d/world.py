@@ -1,5 +1,6 @@
 """The cast of the white paper's scenario: a third-party root with an issuing CA for each organisation, their lists on a web
-server behind a proxy, a name server, two edges and the hubs behind them. Knows no step; those are in steps.py."""
+server behind a proxy, a name server, two edges and the hubs behind them; and a third organisation with a root of its own,
+which the third party cross-certified, whose list stands in a directory. Knows no step; those are in steps.py."""
 import os
 import string
 import sys
@@ -8,9 +9,9 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tests'))
 from lab.client import Sender, message
 from lab.edge import Edge
-from lab.pki import Authority
+from lab.pki import Authority, read
 from lab.process import Failed, free_port, write
-from lab.services import NameServer, Proxy, WebServer
+from lab.services import Directory, NameServer, Proxy, WebServer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTOSO, WOODGROVE = '127.0.1.1', '127.0.2.1'
@@ -23,6 +24,7 @@ class World:
         self.port = free_port(CONTOSO, WOODGROVE)
         self.web = WebServer(folder)
         self.proxy = Proxy(folder, self.web)
+        self.directory = Directory(folder)
         self.names = NameServer(folder, {'mail1.contoso.com': CONTOSO, 'mail1.woodgrovebank.com': WOODGROVE},
                                 {'contoso.com': 'mail1.contoso.com', 'woodgrovebank.com': 'mail1.woodgrovebank.com'})
         self._certificates()
@@ -40,6 +42,12 @@ class World:
         self.contoso_hub = self.leaf(self.contoso_ca, 'hub', 'hub.contoso.com')
         self.woodgrove_hub = self.leaf(self.woodgrove_ca, 'hub', 'hub.woodgrovebank.com')
         self.publish(self.root)
+        self.fabrikam_root = Authority(self.folder + '/pki', 'fabrikam', 'Fabrikam')
+        self.fabrikam_cross = self.root.cross_certify(self.fabrikam_root, ROOT_LIST)
+        self.fabrikam_leaf = self.fabrikam_root.leaf('mail1', ['mail1.fabrikam.com'],
+                                                     crl='ldap://' + Directory.question('fabrikam'))
+        # What its server sends: its own certificate and the one that leads to the root that others trust.
+        write(self.fabrikam_leaf.chain, read(self.fabrikam_leaf.certificate) + read(self.fabrikam_cross.certificate))
 
     def issuer(self, name, organisation):
         """A CA below the third-party root, with its first list on the web server."""
@@ -64,6 +72,7 @@ class World:
         with open(f'{HERE}/{name}.conf.in', encoding='utf-8') as file:
             text = string.Template(file.read()).substitute(
                 folder=folder, plugins=self.build + '/plugins', metrics=metrics, dns=f'127.0.0.1:{self.names.port}',
+                directory=f'127.0.0.1:{self.directory.port}',
                 root=self.root.certificate, chain=leaf.chain, key=leaf.key, hub=hub.sha256(), address=address,
                 port=self.port)
         write(folder + '/recipients', person + '\n')
@@ -78,8 +87,9 @@ class World:
             return file.read()
 
     def start(self):
-        for service in (self.web, self.proxy, self.names):
+        for service in (self.web, self.proxy, self.directory, self.names):
             service.start()
+        self.directory.publish(self.fabrikam_root)
         for edge in (self.contoso, self.woodgrove):
             self.must(edge, 'proxy', 'set', f'127.0.0.1:{self.proxy.port}')
             edge.start()
