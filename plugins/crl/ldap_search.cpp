@@ -3,6 +3,7 @@
 #include <openldap.h>
 
 #include <cerrno>
+#include <crl/ldap_gate.hpp>
 #include <crl/ldap_search.hpp>
 #include <cstdlib>
 #include <mutex>
@@ -24,7 +25,22 @@ void shut_off_configuration() {
     });
 }
 
-Connection& connection_of(Sockbuf_IO_Desc* layer) { return *static_cast<Connection*>(layer->sbiod_pvt); }
+struct Wire {
+    Connection& connection;
+    LdapGate gate;
+    bool refused = false;
+};
+Wire& wire_of(Sockbuf_IO_Desc* layer) { return *static_cast<Wire*>(layer->sbiod_pvt); }
+
+ber_slen_t read_gated(Sockbuf_IO_Desc* layer, void* into, ber_len_t size) {
+    auto& wire = wire_of(layer);
+    const auto count = wire.refused ? -1 : wire.connection.read(into, size);
+    if (count <= 0 || wire.gate.pass({static_cast<const std::uint8_t*>(into), static_cast<std::size_t>(count)}))
+        return count;
+    wire.refused = true;
+    errno = EPROTO;
+    return -1;
+}
 
 // The layer through which libldap reads and writes: ours alone waits, so libldap is always told that data is there.
 Sockbuf_IO layer_over_connection{
@@ -34,11 +50,9 @@ Sockbuf_IO layer_over_connection{
     },
     [](Sockbuf_IO_Desc*) { return 0; },
     [](Sockbuf_IO_Desc*, int option, void*) { return option == LBER_SB_OPT_DATA_READY ? 1 : 0; },
-    [](Sockbuf_IO_Desc* layer, void* into, ber_len_t size) -> ber_slen_t {
-        return connection_of(layer).read(into, size);
-    },
+    read_gated,
     [](Sockbuf_IO_Desc* layer, void* from, ber_len_t size) -> ber_slen_t {
-        return connection_of(layer).write(from, size);
+        return wire_of(layer).connection.write(from, size);
     },
     [](Sockbuf_IO_Desc*) { return 0; },  // the connection closes itself
 };
@@ -52,10 +66,10 @@ struct FreeMessage {
 };
 using Message = std::unique_ptr<LDAPMessage, FreeMessage>;
 
-Session begin(Connection& connection, std::uint64_t most) {
+Session begin(Wire& wire, std::uint64_t most) {
     shut_off_configuration();
     LDAP* raw = nullptr;
-    if (ldap_init_fd(connection.descriptor(), LDAP_PROTO_EXT, nullptr, &raw) != LDAP_SUCCESS) return {};
+    if (ldap_init_fd(wire.connection.descriptor(), LDAP_PROTO_EXT, nullptr, &raw) != LDAP_SUCCESS) return {};
     Session session(raw);
     const int version = LDAP_VERSION3;
     ldap_set_option(raw, LDAP_OPT_PROTOCOL_VERSION, &version);
@@ -67,9 +81,9 @@ Session begin(Connection& connection, std::uint64_t most) {
     if (ldap_get_option(raw, LDAP_OPT_SOCKBUF, &buffer) != LDAP_OPT_SUCCESS || !buffer) return {};
     ber_len_t largest = most + around_the_values;
     ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &largest);
-    int descriptor = connection.descriptor();
+    int descriptor = wire.connection.descriptor();
     ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_FD, &descriptor);
-    ber_sockbuf_add_io(buffer, &layer_over_connection, LBER_SBIOD_LEVEL_PROVIDER, &connection);
+    ber_sockbuf_add_io(buffer, &layer_over_connection, LBER_SBIOD_LEVEL_PROVIDER, &wire);
     return session;
 }
 
@@ -124,9 +138,11 @@ Outcome<Bytes> values_of(LDAP* session, LDAPMessage* entry, const LdapUrl& url, 
 
 Outcome<Bytes> search(Connection& connection, const LdapUrl& url, std::uint64_t most) {
     connection.allow_octets(2 * around_the_values + most);
-    const auto session = begin(connection, most);
+    Wire wire{connection, {}};
+    const auto session = begin(wire, most);
     if (!session) return failed("out of memory");
     const auto lost = [&](int code) {
+        if (wire.refused) return failed("what it says is no answer to the question, or no LDAP");
         return failed(connection.fault().empty() ? why(code, url) : connection.fault());
     };
     std::string attribute = url.attribute;
@@ -140,6 +156,7 @@ Outcome<Bytes> search(Connection& connection, const LdapUrl& url, std::uint64_t 
     const int type = ldap_result(session.get(), id, LDAP_MSG_ALL, nullptr, &raw);
     const Message answer(raw);
     ldap_get_option(session.get(), LDAP_OPT_RESULT_CODE, &code);
+    // Where the answer cannot be decoded libldap loses its copy of our question: 4 KB, once a back-off.
     if (type <= 0) return lost(code == LDAP_SUCCESS ? LDAP_SERVER_DOWN : code);
     if (ldap_parse_result(session.get(), raw, &code, nullptr, nullptr, nullptr, nullptr, 0) != LDAP_SUCCESS)
         return failed("its answer is no LDAP");

@@ -35,6 +35,7 @@ Outcome<Url> Url::parse(std::string_view text) {
     const auto slashes = text.find("://");
     if (slashes != url.scheme.size()) return refuse("it is no http or https URL");
     const auto authority = text.substr(slashes + 3, text.find_first_of("/?#\\", slashes + 3) - slashes - 3);
+    if (authority.empty()) return refuse("it names no host");  // libcurl forgives a third slash
     if (authority.find('@') != std::string_view::npos || !part(handle.get(), CURLUPART_USER).empty())
         return refuse("it holds credentials");
     url.host = canonical_host(part(handle.get(), CURLUPART_HOST));
