@@ -38,6 +38,8 @@ Outcome<Url> Url::parse(std::string_view text) {
     if (authority.empty()) return refuse("it names no host");  // libcurl forgives a third slash
     if (authority.find('@') != std::string_view::npos || !part(handle.get(), CURLUPART_USER).empty())
         return refuse("it holds credentials");
+    // `6%362` is one host to some and another to the next: names need no escapes, and scopes of addresses are not ours.
+    if (authority.find('%') != std::string_view::npos) return refuse("its host is no host name");
     url.host = canonical_host(part(handle.get(), CURLUPART_HOST));
     if (!is_host(url.host)) return refuse("its host is no host name");
     const auto port = part(handle.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);

@@ -45,6 +45,7 @@ TEST_CASE("what strangers write to reach something of ours is refused", "[proxy-
                              "http://",
                              "http:///",
                              "http:///crl.example.com/",
+                             "http://crl%2eexample.com/",
                              "http:///@crl.example.com/",
                              "http://127.0.0.1/",
                              "http://127.1/",
