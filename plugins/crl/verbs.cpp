@@ -25,13 +25,13 @@ struct Refresh : Counted {
 }  // namespace
 
 std::vector<VerbSpec> CrlVerbs::verbs() const {
-    return {
-        {"crl list", "crl list [--json]", "show the revocation lists at hand, for whom, how fresh, what failed",
-         VerbRuns::either},
-        {"crl show", "crl show URL [--json]", "show everything that is known of one list", VerbRuns::either},
-        {"crl refresh", "crl refresh [URL]", "fetch lists again now, also those that failed lately", VerbRuns::either},
-        {"crl import", "crl import FILE [--url URL] [--issuer CERT] [--force]",
-         "take a list from a file; --force also an older one than is here", VerbRuns::either}};
+    return {{"crl list", "crl list [--json]", "show the revocation lists at hand, for whom, how fresh, what failed",
+             VerbRuns::either},
+            {"crl show", "crl show URL [--json]", "show everything that is known of one list", VerbRuns::either},
+            {"crl refresh", "crl refresh [URL]", "fetch lists again now, also those that failed lately",
+             VerbRuns::in_daemon},
+            {"crl import", "crl import FILE [--url URL] [--issuer CERT] [--force]",
+             "take a list from a file; --force also an older one than is here", VerbRuns::either}};
 }
 
 Pending<VerbResult> CrlVerbs::run(std::vector<std::string> words) {
