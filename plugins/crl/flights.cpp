@@ -35,11 +35,23 @@ bool Flights::rests(const Slot& slot, const std::vector<Bytes>& hoped) const {
            });
 }
 
+// Which way a request went, to which addresses, is the operator's to know: in the log, in `crl show`. Who waits answers
+// a peer, and gets the rest. A fetcher puts the way in parentheses in front.
+static std::string without_way(const std::string& error) {
+    if (!error.starts_with('(')) return error;
+    int open = 0;
+    for (std::size_t at = 0; at < error.size(); ++at) {
+        open += error[at] == '(' ? 1 : error[at] == ')' ? -1 : 0;
+        if (open == 0) return error.compare(at, 3, "): ") == 0 ? error.substr(at + 3) : error;
+    }
+    return error;
+}
+
 void Flights::fetch(const std::string& url, const std::vector<Bytes>& hoped, bool force, Done done) {
     const auto slot = store_.find(url);
     if (!force && slot && rests(*slot, hoped)) {
         if (slot->last_error.empty()) return done({});  // it came a moment ago, and was of no use
-        return done(slot->last_error + " (next try after " + date(slot->not_before) +
+        return done(without_way(slot->last_error) + " (next try after " + date(slot->not_before) +
                     "; postern crl refresh tries at once)");
     }
     std::vector<x509::Certificate> issuers;
@@ -198,7 +210,7 @@ void Flights::landed(const std::string& url, Outcome<FetchAnswer> answer) {
         auto flight = flights_.extract(url);
         if (!flight.empty()) waiting = std::move(flight.mapped().waiting);
     }
-    for (const auto& done : waiting) done(error);
+    for (const auto& done : waiting) done(without_way(error));
 }
 
 void Flights::imported(const std::string& url, const std::string& from) {

@@ -112,7 +112,8 @@ Outcome<FetchAnswer> LdapFetcher::serve(const FetchRequest& request, const Limit
         if (answer) return answer;
         told += (told.empty() ? "" : "; ") + host_and_port(server) + ": " + answer.failure.text;
     }
-    return refused(told);
+    // In parentheses what tells of our side: whoever answers strangers leaves it out.
+    return failed(printable(url->text) + " (LDAP takes no proxy; " + told + "): no directory gave it");
 }
 
 Outcome<FetchAnswer> LdapFetcher::ask(const LdapUrl& url, const LdapServer& server, const FetchRules& rules,

@@ -86,8 +86,10 @@ Pending<VerbResult> CrlVerbs::refresh(const std::string& only) {
     auto refresh = make_ref<Refresh>();
     refresh->left = slots.size();
     for (const auto& slot : slots)
-        flights_.fetch(slot.url, {}, true,
-                       [refresh, url = slot.url](const std::string& error) { refresh->landed(url, error); });
+        flights_.fetch(slot.url, {}, true, [this, refresh, url = slot.url](const std::string& error) {
+            const auto now = store_.find(url);  // who waits is not told the way; an operator is
+            refresh->landed(url, error.empty() || !now || now->last_error.empty() ? error : now->last_error);
+        });
     return refresh->answer.pending();
 }
 

@@ -54,9 +54,16 @@ void Transfer::drop_body() {
 
 void Transfer::fail(std::string why) { answer_.fail({"crl-unreachable", std::move(why)}); }
 
+// `URL (way): why`: what stands in parentheses tells of our side, and whoever answers strangers leaves it out.
 bool Transfer::fail_hop(const std::string& why) {
-    fail(printable(url_.text) + " (" + (result_.way.empty() ? "not asked" : result_.way) + "): " + why);
+    const auto at = redirects_ > 0 ? "redirected to " + printable(url_.text) + ": " : std::string();
+    fail(printable(request_.url) + " (" + (result_.way.empty() ? "not asked" : result_.way) + "): " + at + why);
     return false;
+}
+
+bool Transfer::fail_not_public() {
+    result_.way += (result_.way.empty() ? "leads to " : " to ") + vetoed_;
+    return fail_hop("it leads to an address that is not public");
 }
 
 bool Transfer::begin(ProxyResolver* proxies, Budget& budget) {
@@ -176,13 +183,14 @@ void Transfer::prepare_proxy() {
 bool Transfer::finished(CURLcode code) {
     if (stage_ == Stage::resolving) return resolved(code);
     if (!reached_.empty() && choice_.direct) result_.way += " to " + reached_;
+    if (code != CURLE_OK && !vetoed_.empty() && reached_.empty()) return fail_not_public();
     if (code != CURLE_OK) return fail_hop(why_failed(code));
     return answered();
 }
 
 // No socket may be opened while resolving, so success is impossible and "could not connect" is the good end.
 bool Transfer::resolved(CURLcode code) {
-    if (!vetoed_.empty()) return fail_hop("it leads to " + vetoed_ + ", which is not public");
+    if (!vetoed_.empty()) return fail_not_public();
     if (code == CURLE_COULDNT_CONNECT && !reached_.empty()) return start_request();
     if (code == CURLE_OPERATION_TIMEDOUT) return fail_hop("DNS did not answer in time");
     return fail_hop(
@@ -228,7 +236,6 @@ std::string Transfer::why_failed(CURLcode code) const {
     if (too_large_) return "it is larger than " + std::to_string(request_.rules.bytes) + " octets";
     if (budget_spent_) return "too much is being fetched at once";
     if (too_many_headers_) return "its header is larger than 64 KiB";
-    if (!vetoed_.empty() && reached_.empty()) return "it leads to " + vetoed_ + ", which is not public";
     if (code == CURLE_OPERATION_TIMEDOUT) return "no answer in time";
     if (code == CURLE_PEER_FAILED_VERIFICATION)
         return "the server's TLS certificate is not trusted, or is another host's (https_roots may name its authority)";

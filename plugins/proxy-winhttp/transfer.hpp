@@ -51,6 +51,7 @@ private:
     void prepare_proxy();
     void prepare_headers();
     bool fail_hop(const std::string& why);
+    bool fail_not_public();
     std::string why_failed(CURLcode code) const;
     std::string proxy_refuses() const;
     Milliseconds left() const;

@@ -51,6 +51,7 @@ struct World {
         one.may_fetch = true;
         one.at = host.now();
         const auto answer = test::wait_for(checker.check(std::move(one)))->front();
+        sentence = answer.sentence;
         return answer.standing == RevocationStanding::good ? "good" : answer.reason;
     }
     VerbResult run(std::vector<std::string> words) { return *test::wait_for(verbs.run(std::move(words))); }
@@ -65,6 +66,7 @@ struct World {
     }
     void later(std::chrono::minutes time) { host.set_clock(host.now() + time); }
 
+    std::string sentence;  // of the last answer
     test::TemporaryFolder folder;
     Server server;
     test::FakeHost host;
@@ -88,6 +90,9 @@ TEST_CASE("crl show tells everything of one list, had or not", "[crl]") {
     World world;
     CHECK(world.run({"crl", "show", url}).status == 1);
     CHECK(world.ask() == "crl-unreachable");
+    CHECK(world.sentence.find("no answer in time") != std::string::npos);
+    CHECK(world.sentence.find("direct") == std::string::npos);  // our ways are no peer's business
+    CHECK(says(world.run({"crl", "refresh"}).out, "(direct): no answer in time"));
     const auto missing = world.run({"crl", "show", url});
     CHECK(missing.status == 0);
     CHECK(says(missing.out, "state         missing"));
