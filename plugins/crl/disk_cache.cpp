@@ -103,6 +103,14 @@ bool write_synced(const std::string& path, std::string_view head, const Bytes& b
     return good;
 }
 
+// What was set aside for somebody to look at, and nobody did.
+bool is_old_damage(const fs::directory_entry& file) {
+    std::error_code error;
+    const auto written = file.last_write_time(error);
+    return !error && file.path().extension() == ".bad" &&
+           written + std::chrono::hours(30 * 24) < fs::file_time_type::clock::now();
+}
+
 }  // namespace
 
 std::string DiskCache::file_of(const std::string& url) const {
@@ -141,7 +149,7 @@ void DiskCache::read_all(const std::function<void(CacheEntry)>& good,
     for (fs::directory_iterator file(folder_, ended); !ended && file != fs::directory_iterator();
          file.increment(ended)) {
         const auto path = file->path().string();
-        if (file->path().extension() == ".new") fs::remove(path, error);
+        if (file->path().extension() == ".new" || is_old_damage(*file)) fs::remove(path, error);
         if (file->path().extension() != ".crl") continue;
         std::optional<CacheEntry> entry;
         if (fs::file_size(path, error) <= x509::CertificateList::size_limit + largest_head && !error) {

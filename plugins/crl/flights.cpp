@@ -256,7 +256,8 @@ void Flights::refresh_due() {
     const auto now = host_.now();
     for (const auto& slot : store_.slots()) {
         if (!slot.last_error.empty()) tell_of_end(slot);
-        if (slot.list && now >= slot.due && now >= slot.not_before) fetch(slot.url, {}, false, [](auto&) {});
+        const bool wanted = slot.list && last_use(slot) + longest_unused > now;
+        if (wanted && now >= slot.due && now >= slot.not_before) fetch(slot.url, {}, false, [](auto&) {});
     }
 }
 

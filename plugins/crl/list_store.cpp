@@ -9,7 +9,6 @@ namespace postern::crl {
 // URLs come from certificates under trusted anchors, yet a slot costs memory: the least used go.
 static constexpr std::size_t most_slots = 10000;
 static constexpr std::chrono::minutes longest_backoff{30};
-static constexpr std::chrono::hours longest_unused{30 * 24};
 static constexpr std::size_t most_issuers = 8, most_former = 3;
 
 static std::uint64_t octets_of(const Slot& slot) {
@@ -19,7 +18,7 @@ static std::uint64_t octets_of(const Slot& slot) {
     return octets;
 }
 
-static Time last_use(const Slot& slot) {
+Time last_use(const Slot& slot) {
     auto used = slot.used;
     if (slot.list) used = std::max(used, slot.list->touched());
     for (const auto& list : slot.former) used = std::max(used, list->touched());

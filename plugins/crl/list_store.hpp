@@ -25,6 +25,11 @@ struct Slot {
     Time used{};  // when the slot was made; the lists know when they were asked
 };
 
+// When somebody last asked what stands on it, as far as this process knows.
+Time last_use(const Slot& slot);
+// What nobody asks for that long is not refreshed, and forgotten once it ended: a partner that left.
+inline constexpr std::chrono::hours longest_unused{30 * 24};
+
 class ListStore {
 public:
     explicit ListStore(Host& host) : host_(host), disk_(host.state_folder()) {}

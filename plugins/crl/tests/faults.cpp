@@ -274,6 +274,20 @@ TEST_CASE("a list that ended and that nobody asks for is forgotten after a month
     CHECK(world.ask(world.edge, world.root, false).reason == "crl-unreachable");
 }
 
+TEST_CASE("a list that nobody asks for is no longer refreshed after a month", "[crl]") {
+    World world;
+    ListTerms lasting;
+    lasting.ends = std::chrono::minutes(100 * 24 * 60);
+    world.server.body = make_list(world.root, lasting);
+    CHECK(world.ask(world.edge, world.root).standing == RevocationStanding::good);
+    world.later(std::chrono::hours(95 * 24));
+    world.flights.refresh_due();
+    CHECK(world.server.flights == 1);
+    CHECK(world.ask(world.edge, world.root, false).standing == RevocationStanding::good);
+    world.flights.refresh_due();
+    CHECK(world.server.flights == 2);
+}
+
 TEST_CASE("who still waits when the plugin ends is failed, not left waiting", "[crl]") {
     struct Silent : Fetcher {
         Pending<FetchAnswer> fetch(FetchRequest) override { return answer.pending(); }

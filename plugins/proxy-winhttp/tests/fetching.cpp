@@ -59,6 +59,23 @@ struct HttpsFiles {
     std::string root, certificate, key;
 };
 
+// What the test sets and the origin's thread says.
+class Guarded {
+public:
+    void set(std::string text) {
+        std::lock_guard lock(mutex_);
+        text_ = std::move(text);
+    }
+    std::string get() const {
+        std::lock_guard lock(mutex_);
+        return text_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::string text_;
+};
+
 std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
 bool says(const Outcome<FetchAnswer>& outcome, std::string_view part) {
@@ -179,21 +196,21 @@ TEST_CASE("a name that leads to loopback is refused unless private addresses are
 
 TEST_CASE("each redirect is asked again and counted", "[proxy-winhttp]") {
     Bench bench;
-    std::string target;
+    Guarded target;
     const RawOrigin origin([&](const std::string& request) -> std::optional<std::string> {
         if (request.starts_with("GET /end ")) return http_ok("list");
-        return "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + target + "\r\n\r\n";
+        return "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + target.get() + "\r\n\r\n";
     });
-    target = "/end";
+    target.set("/end");
     const auto followed = bench.fetch(request_to(origin));
     REQUIRE(followed);
     CHECK(followed->way.find(", then direct to") != std::string::npos);
-    target = "/again";
+    target.set("/again");
     CHECK(says(bench.fetch(request_to(origin)), "more than 3 times"));
     CHECK(origin.requests().size() == 6);
     for (const auto* bad : {"ftp://127.0.0.1/", "http://hub/", "http://127.0.0.1:1/", "http://u:p@127.0.0.1/",
                             "file:///etc/passwd", "http://169.254.169.254/latest"}) {
-        target = bad;
+        target.set(bad);
         CAPTURE(bad);
         CHECK_FALSE(bench.fetch(request_to(origin)));
     }
@@ -214,12 +231,12 @@ TEST_CASE("a hanging origin costs its time-out and nobody else", "[proxy-winhttp
 
 TEST_CASE("garbage, cut and oversize answers are failures", "[proxy-winhttp]") {
     Bench bench;
-    std::string answer;
-    const RawOrigin origin([&](const auto&) { return answer; });
+    Guarded answer;
+    const RawOrigin origin([&](const auto&) { return answer.get(); });
     auto request = request_to(origin);
     request.rules.bytes = 1000;
     const auto outcome = [&](std::string text) {
-        answer = std::move(text);
+        answer.set(std::move(text));
         return bench.fetch(request);
     };
     CHECK_FALSE(outcome("\x16\x03\x01 garbage\r\n\r\n"));
