@@ -129,7 +129,7 @@ TEST_CASE("several values are handed over, and the one that is believed is taken
     settings.ports = {slapd.port()};
     flights.configure(settings);
     std::promise<std::string> landed;
-    flights.fetch(slapd.url("Root"), world.root->der(), false,
+    flights.fetch(slapd.url("Root"), {world.root->der()}, false,
                   [&](const std::string& error) { landed.set_value(error); });
     CHECK(landed.get_future().get().empty());
     CHECK(store.find(slapd.url("Root"))->list->list.number == Bytes{2});
