@@ -224,6 +224,7 @@ TEST_CASE("a list whose refresh fails is an alarm a day before it ends, another 
     world.flights.refresh_due();
     CHECK(world.host.alarms.count(std::string("crl-ending ") + url) == 0);
     CHECK(world.host.alarms.count(std::string("crl-unreachable ") + url) == 1);
+    CHECK(world.run({"crl", "refresh"}).status == 1);  // also waits for the flight that was due
     ListTerms fresh;
     fresh.begins = std::chrono::minutes(10 * 24 * 60);
     fresh.ends = std::chrono::minutes(20 * 24 * 60);

@@ -81,7 +81,8 @@ TEST_CASE("a view shows its own call's question after others ran", "[script][loo
 
 TEST_CASE("a state that one call spent still serves those that wait in it", "[script][lookups]") {
     Asked asked(on_mail("if envelope.partner == 'zoo' then local t = {} for i = 1, 1e9 do t[i] = i end end\n" +
-                        std::string(rejecting)));
+                        std::string(rejecting)),
+                {.wall = Milliseconds(20'000)});
     const auto waiting = about(asked), bad = about(asked, "zoo");
     auto call = asked.host.ask(waiting);
     REQUIRE_FALSE(call.step());

@@ -1,6 +1,4 @@
 // Scripts that misbehave, one each way: contained, named by file and line, and the next call works.
-#include <chrono>
-
 #include "lab.hpp"
 
 using namespace postern;
@@ -16,21 +14,21 @@ std::string misbehaving(const std::string& body) {
     return on_mail("if envelope.partner == 'zoo' then\n" + body + "\nend\nreturn { tls = 'required' }");
 }
 
-void contained(const std::string& body, const std::string& cause) {
+// Time enough for any machine: what ends the call is what the test is about.
+const Limits patient{.wall = Milliseconds(20'000)};
+
+void contained(const std::string& body, const std::string& cause, Limits limits = patient) {
     Folder folder;
     folder.with("zoo.lua", misbehaving(body))
         .with("partners/woodgrovebank.com.lua", on_mail("return { tls = 'mutual' }"));
-    Asked asked(folder);
+    Asked asked(folder, limits);
     INFO(body);
     for (int round = 0; round < 3; ++round) {
-        const auto begun = std::chrono::steady_clock::now();
         const auto failed = asked.mail("zoo");
-        const auto took = std::chrono::steady_clock::now() - begun;
         CHECK(failed.failed);
         CHECK_FALSE(failed.decision.demand);
         CHECK_THAT(failed.error, Contains("zoo.lua:") && Contains(cause));
         CHECK_THAT(failed.error, !Contains("zoo.lua:0:"));
-        CHECK(took < std::chrono::seconds(2));  // 100 ms, and what a busy machine with sanitizers adds
         const auto next = asked.mail("woodgrovebank.com");
         INFO(next.error);
         CHECK_FALSE(next.failed);
@@ -91,9 +89,9 @@ TEST_CASE("a finalizer is refused", "[script][zoo]") {
     contained("setmetatable({}, { __gc = function() error('later') end })", "may not hold __gc");
 }
 TEST_CASE("a finalizer set afterwards never runs", "[script][zoo]") {
-    Asked asked(
-        on_mail("local m = {} local t = setmetatable({}, m) m.__gc = function() postern.log('ran') end"
-                " t = nil for i = 1, 100000 do local x = {} end"));
+    Asked asked(on_mail("local m = {} local t = setmetatable({}, m) m.__gc = function() postern.log('ran') end"
+                        " t = nil for i = 1, 100000 do local x = {} end"),
+                patient);
     CHECK_FALSE(asked.mail().failed);
     CHECK(asked.logged.empty());
 }
@@ -117,7 +115,8 @@ TEST_CASE("a sort with a comparison that loops is ended", "[script][zoo]") {
     contained("table.sort({ 3, 2, 1 }, function() while true do end end)", "ran ");
 }
 TEST_CASE("many slow library calls are ended by the time", "[script][zoo]") {
-    contained("local s = ('x'):rep(1000000) while true do local t = s:upper() end", "ran ");
+    contained("local s = ('x'):rep(1000000) while true do local t = s:upper() end", "ran longer than 500 ms",
+              {.wall = Milliseconds(500)});
 }
 TEST_CASE("a format that makes much is held by the memory limit", "[script][zoo]") {
     contained(
@@ -136,8 +135,9 @@ TEST_CASE("logging in a loop is cut", "[script][zoo]") {
 }
 
 TEST_CASE("a table with far apart entries does not hang an insertion", "[script][zoo]") {
-    Asked asked(on_mail("local t = {} for i = 0, 61 do t[1 << i] = 1 end table.insert(t, 1, 'x') table.remove(t, 1)"));
-    const auto begun = std::chrono::steady_clock::now();
-    asked.mail();
-    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(2));
+    // Its outcome is Lua's; that it ends, within what a call may take, is the point.
+    Asked asked(on_mail("local t = {} for i = 0, 61 do t[1 << i] = 1 end table.insert(t, 1, 'x') table.remove(t, 1)"),
+                patient);
+    const auto answer = asked.mail();
+    CHECK(answer.error.find("ran longer") == std::string::npos);
 }
