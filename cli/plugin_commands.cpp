@@ -73,6 +73,11 @@ PluginCommands::PluginCommands(const Place& place) : place_(place), log_(app::ma
     parts.own_domains = [&place] {
         return place.file.empty() ? std::vector<std::string>() : place.settings.own_domains();
     };
+    parts.configuration = [&place] { return place.file.empty() ? ConfigurationView() : app::view_of(place.settings); };
+    parts.ask_daemon = [&place](const std::vector<std::string>& words) -> Outcome<VerbResult> {
+        if (place.file.empty()) return Failure{"no-daemon", "no configuration says where the daemon answers"};
+        return app::ask_daemon(place.settings.control_socket, words);
+    };
     plugins_ = std::make_unique<plugins::PluginSet>(std::move(parts));
     const auto& wanted = place.settings.plugins;
     problems_ = plugins_->load(place.settings.plugin_folder, wanted);

@@ -67,9 +67,12 @@ endfunction()
 # A plugin: its logic as a static library (so that tests and fuzzers link it directly) and the shared object, which
 # exports one symbol and leaves none open.
 #   postern_plugin(crl LIBRARIES postern_x509 PkgConfig::gnutls)
+# PARTS: folders of a plugin that has grown beyond one.
 function(postern_plugin name)
-  cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  cmake_parse_arguments(ARG "" "" "PARTS;LIBRARIES" ${ARGN})
+  list(TRANSFORM ARG_PARTS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(TRANSFORM ARG_PARTS APPEND /*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp ${ARG_PARTS})
   list(FILTER sources EXCLUDE REGEX "/plugin\\.cpp$")
   add_library(plugin_${name}_logic STATIC ${sources} ${CMAKE_SOURCE_DIR}/cmake/empty.cpp)
   target_compile_options(plugin_${name}_logic PRIVATE -fvisibility=hidden $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)

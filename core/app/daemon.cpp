@@ -41,7 +41,7 @@ private:
     void make_parts();
     void start_workers();
     Built build_generation(std::uint64_t number);
-    void prepare(const net::Generation& generation);
+    void prepare(const std::shared_ptr<const net::Generation>& generation);
     void take(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation);
     void tell_sessions(net::Worker& worker, net::GenerationHolder* after);
     void signalled(int signal);
@@ -56,11 +56,12 @@ private:
     Counters counters_;
     Alarms alarms_;
     asio::io_context loop_{1};
-    asio::thread_pool pool_{8};
+    asio::thread_pool pool_{8}, token_pool_{2};
     asio::thread_pool reload_pool_{1};
     net::HandshakeMemory handshakes_;
     std::mutex generation_mutex_;
     std::shared_ptr<const net::Generation> generation_;
+    std::weak_ptr<const net::Generation> applied_;  // what plugins take up: a moment before sessions do
     std::unique_ptr<plugins::PluginSet> plugins_;
     std::unique_ptr<queue::Spool> spool_;
     std::unique_ptr<queue::Queue> queue_;
@@ -87,13 +88,22 @@ plugins::HostParts Daemon::host_parts() {
     parts.log = &log_;
     parts.counters = &counters_;
     parts.alarms = &alarms_;
-    parts.trust_scopes = [this] {
+    const auto taken_up = [this] {
         std::lock_guard lock(generation_mutex_);
-        return generation_ ? scopes_of(*generation_->settings) : std::vector<TrustScopeFiles>();
+        auto generation = applied_.lock();
+        return generation ? generation : generation_;
     };
-    parts.own_domains = [this] {
-        std::lock_guard lock(generation_mutex_);
-        return generation_ ? generation_->settings->own_domains() : std::vector<std::string>();
+    parts.trust_scopes = [taken_up] {
+        const auto generation = taken_up();
+        return generation ? scopes_of(*generation->settings) : std::vector<TrustScopeFiles>();
+    };
+    parts.own_domains = [taken_up] {
+        const auto generation = taken_up();
+        return generation ? generation->settings->own_domains() : std::vector<std::string>();
+    };
+    parts.configuration = [taken_up] {
+        const auto generation = taken_up();
+        return generation ? view_of(*generation->settings) : ConfigurationView();
     };
     return parts;
 }
@@ -154,9 +164,9 @@ void Daemon::make_parts() {
     };
     queue_ = std::make_unique<queue::Queue>(std::move(parts));
     resolver_ = std::make_unique<net::Resolver>(loop_, generation_->settings->resolver);
-    services_ = std::make_unique<net::Services>(
-        net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
-                      [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); }});
+    services_ = std::make_unique<net::Services>(net::Services{
+        log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
+        [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); }, token_pool_});
     listeners_ = std::make_unique<Listeners>(loop_, *services_, workers_, draining_);
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
     admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_, generation_->settings});
@@ -166,7 +176,7 @@ void Daemon::make_parts() {
     asio::post(reload_pool_, [] { (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10); });
     Reload::Parts reloading{loop_, reload_pool_, log_, lifetimes_, {}, {}, {}, {}, {}};
     reloading.build = [this](std::uint64_t number) { return build_generation(number); };
-    reloading.prepare = [this](const net::Generation& generation) { prepare(generation); };
+    reloading.prepare = [this](const auto& generation) { prepare(generation); };
     reloading.open = [this](const config::Settings& settings) { return listeners_->open(settings); };
     reloading.take = [this](auto opened, auto generation) { take(std::move(opened), std::move(generation)); };
     reloading.withdraw = [this] { plugins_->withdraw(); };
@@ -209,9 +219,13 @@ void Daemon::start_workers() {
 }
 
 // On the reload thread: plugins may read files.
-void Daemon::prepare(const net::Generation& generation) {
-    plugins_->apply(generation.settings->plugins);
-    raise_standing_alarms(generation, *plugins_, alarms_);
+void Daemon::prepare(const std::shared_ptr<const net::Generation>& generation) {
+    {
+        std::lock_guard lock(generation_mutex_);
+        applied_ = generation;
+    }
+    plugins_->apply(generation->settings->plugins);
+    raise_standing_alarms(*generation, *plugins_, alarms_);
 }
 
 // On the loop. A worker swaps one pointer; what it lets go of is freed elsewhere.
@@ -343,6 +357,7 @@ int Daemon::run() {
     for (auto& worker : workers_) worker->loop.stop();
     for (auto& thread : threads_) thread.join();
     pool_.join();
+    token_pool_.join();
     reload_pool_.join();
     plugins_->retire();
     return status;

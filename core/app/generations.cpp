@@ -128,6 +128,30 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
     return built;
 }
 
+ConfigurationView view_of(const config::Settings& settings) {
+    ConfigurationView view;
+    view.file = settings.file;
+    view.fqdn = settings.fqdn;
+    for (const auto& [domain, ignored] : settings.accepted_domains) view.accepted_domains.push_back(domain);
+    const auto chain_of = [&](const std::string& name) {
+        const auto found = std::ranges::find(settings.certificates, name, &config::Certificate::name);
+        return found == settings.certificates.end() ? std::string() : found->chain_file;
+    };
+    for (const auto& one : settings.receive_connectors)
+        view.connectors.push_back({ConnectorKind::receive, one.name, one.fqdn, one.certificate,
+                                   chain_of(one.certificate), one.auth_tls, one.domain_secure_enabled});
+    for (const auto& one : settings.send_connectors)
+        view.connectors.push_back({ConnectorKind::send, one.name, one.fqdn, one.certificate, chain_of(one.certificate),
+                                   true, one.domain_secure_enabled});
+    view.send_list.assign(settings.send_list.entries().begin(), settings.send_list.entries().end());
+    view.receive_list.assign(settings.receive_list.entries().begin(), settings.receive_list.entries().end());
+    view.trust.system = true;
+    for (const auto& one : settings.roots)
+        view.trust.files.insert(view.trust.files.end(), one.files.begin(), one.files.end());
+    view.trust.intermediate_files = settings.intermediate_files;
+    return view;
+}
+
 std::vector<config::ConfigProblem> not_before_start(const config::Settings& now, const config::Settings& next) {
     std::vector<config::ConfigProblem> warnings;
     const auto compare = [&](bool same, const char* key) {
@@ -166,8 +190,8 @@ void raise_standing_alarms(const net::Generation& generation, const plugins::Plu
     }
     for (const auto& connector : settings.receive_connectors) {
         const bool depends = connector.auth_tls && connector.domain_secure_enabled && !settings.receive_list.empty();
-        stand(depends && !(generation.providers->tls && generation.identity(connector.certificate)),
-              "starttls-unavailable", connector.name,
+        stand(depends && !(generation.providers->tls && generation.identity(connector)), "starttls-unavailable",
+              connector.name,
               "STARTTLS cannot be offered although listed domains depend on it: see the connector's certificate");
     }
 }

@@ -20,6 +20,8 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
 
 // What the configuration trusts, scope by scope: everybody's, and each partner's that has roots of its own.
 std::vector<TrustScopeFiles> scopes_of(const config::Settings& settings);
+// What plugins may know of it.
+ConfigurationView view_of(const config::Settings& settings);
 
 // Warnings for what differs and is taken up by a start alone: spool, state, user and the like.
 std::vector<config::ConfigProblem> not_before_start(const config::Settings& now, const config::Settings& next);

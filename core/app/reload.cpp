@@ -65,7 +65,7 @@ void Reload::built(const std::shared_ptr<Built>& built, Began began) {
 
 void Reload::opened(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation, Began began) {
     asio::post(parts_.thread, [this, opened = std::move(opened), generation = std::move(generation), began]() mutable {
-        parts_.prepare(*generation);
+        parts_.prepare(generation);
         asio::post(parts_.loop, [this, opened = std::move(opened), generation = std::move(generation),
                                  began]() mutable { taken(std::move(opened), std::move(generation), began); });
     });

@@ -18,7 +18,7 @@ public:
         Lifetimes& lifetimes;
         // On the reload thread.
         std::function<Built(std::uint64_t number)> build;
-        std::function<void(const net::Generation&)> prepare;
+        std::function<void(const std::shared_ptr<const net::Generation>&)> prepare;
         // On the loop.
         std::function<std::variant<Listeners::Opened, config::ConfigProblem>(const config::Settings&)> open;
         std::function<void(Listeners::Opened, std::shared_ptr<const net::Generation>)> take;

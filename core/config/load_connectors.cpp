@@ -3,6 +3,15 @@
 
 namespace postern::config {
 
+// A SHA-256 may be typed as tools print it: upper case, with colons.
+void Loader::certificate_of(const SettingsNode& node, std::string& certificate) {
+    text(node, "certificate", certificate);
+    std::string digits;
+    for (const char c : certificate)
+        if (c != ':') digits += static_cast<char>(c >= 'A' && c <= 'F' ? c + 32 : c);
+    if (is_sha256(digits)) certificate = digits;
+}
+
 void Loader::receive_connector(const SettingsNode& node) {
     check_keys(node, "receive_connector");
     ReceiveConnector connector;
@@ -29,7 +38,7 @@ void Loader::receive_connector(const SettingsNode& node) {
     }
     take(node, "domain_secure_enabled", connector.domain_secure_enabled, parse_yes_no, "yes or no");
     connector.fqdn = node.text("fqdn", settings_.fqdn);
-    text(node, "certificate", connector.certificate);
+    certificate_of(node, connector.certificate);
     std::size_t chosen = 0;
     choice(node, "protocol_logging_level", {"none", "verbose", "decisions"}, chosen);
     connector.protocol_logging = static_cast<ProtocolLogging>(chosen);
@@ -75,7 +84,7 @@ void Loader::send_connector(const SettingsNode& node) {
     choice(node, "protocol", {"smtp", "lmtp"}, chosen);
     connector.lmtp = chosen == 1;
     connector.fqdn = node.text("fqdn", settings_.fqdn);
-    text(node, "certificate", connector.certificate);
+    certificate_of(node, connector.certificate);
     take(node, "domain_secure_enabled", connector.domain_secure_enabled, parse_yes_no, "yes or no");
     take(node, "internal", connector.internal, parse_yes_no, "yes or no");
     if (const auto* name = node.find("tls_domain")) connector.tls_domain = entry(*name, name->value);

@@ -39,6 +39,7 @@ private:
     void partner_policy(const SettingsNode& node, policy::Partner& partner);
     void exception(const SettingsNode& node, policy::Partner& partner);
     void trusted_server(const SettingsNode& node);
+    void certificate_of(const SettingsNode& node, std::string& certificate);
     void receive_connector(const SettingsNode& node);
     void send_connector(const SettingsNode& node);
     void accepted_domain(const SettingsNode& node);

@@ -3,6 +3,10 @@
 
 namespace postern::config {
 
+bool is_sha256(std::string_view certificate) {
+    return certificate.size() == 64 && certificate.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 const policy::Partner& Settings::partner(std::string_view entry) const {
     static const policy::Partner defaults;
     const auto found = partners.find(entry);

@@ -38,6 +38,10 @@ struct Place {
     std::uint32_t line = 0;
 };
 
+// A connector's `certificate` is a block's name, or the SHA-256 of one in the store (64 hex digits, lower case), or
+// empty: the best that fits its fqdn.
+bool is_sha256(std::string_view certificate);
+
 struct Certificate {
     std::string name, chain_file, key_file;
     Place place;
@@ -70,7 +74,7 @@ struct ReceiveConnector {
     std::set<std::string> permission_groups;  // anonymous, partners, servers
     bool auth_tls = false;                    // auth_mechanism { tls }
     bool domain_secure_enabled = false;
-    std::string fqdn, certificate;  // certificate may be empty: no TLS
+    std::string fqdn, certificate;  // see is_sha256
     ProtocolLogging protocol_logging = ProtocolLogging::none;
     HeaderFromBinding bind_header_from = HeaderFromBinding::tag;
     OwnSenders own_senders = OwnSenders::reject;

@@ -86,7 +86,7 @@ smtp::ServerSettings Inbound::settings() const {
     const auto& connector = *facts_.connector;
     smtp::ServerSettings settings;
     settings.fqdn = connector.fqdn;
-    const bool ready = facts_.generation->providers->tls && facts_.generation->identity(connector.certificate);
+    const bool ready = facts_.generation->providers->tls && facts_.generation->identity(connector);
     if (connector.auth_tls) settings.starttls = ready ? smtp::StartTls::offered : smtp::StartTls::unavailable;
     settings.size = connector.size;
     settings.pipelining = connector.pipelining;
@@ -189,7 +189,7 @@ awaitable<void> Inbound::choose_on_hello(TlsSession& tls, TlsServerOptions& opti
 awaitable<bool> Inbound::start_tls() {
     if (!co_await flush()) co_return false;
     TlsServerOptions options;
-    options.identity = facts_.generation->identity(facts_.connector->certificate);
+    options.identity = facts_.generation->identity(*facts_.connector);
     const auto& address = facts_.remote_address;
     // After a broken handshake the next from there goes without our request, lest it broke because of that.
     options.request_client_certificate =
@@ -199,13 +199,18 @@ awaitable<bool> Inbound::start_tls() {
     auto* engine = facts_.generation->providers->tls;
     Outcome<Ref<TlsSession>> session = Failure{"role-missing", "the plugin tls-mutual is not loaded"};
     if (engine && options.identity) session = engine->accept(options);
+    else if (engine)
+        session = Failure{"no-own-certificate", "no certificate of ours fits " + facts_.connector->fqdn + " any more"};
     if (!session) {
         services_.log.error("handshake-failed", "session " + id_ + ": " + session.failure.text);
         co_return false;
     }
     auto tls = *session;
+    Stream::Slow slow = [this, &options] {
+        return facts_.generation->waits_for_token(options.identity) ? &services_.token_pool : nullptr;
+    };
     Stream::OnHello on_hello = [this, &tls, &options] { return choose_on_hello(*tls, options); };
-    const bool ok = co_await stream_->handshake(tls, within(handshake_time), std::move(on_hello));
+    const bool ok = co_await stream_->handshake(tls, within(handshake_time), std::move(slow), std::move(on_hello));
     services_.counters.add("postern_tls_handshakes_total",
                            labels({{"direction", "in"}, {"result", ok ? "ok" : "failed"}}));
     if (!ok) {
@@ -219,7 +224,7 @@ awaitable<bool> Inbound::start_tls() {
         co_return false;
     }
     facts_.tls = &stream_->tls()->facts();
-    log_.certificate("Sending certificate", options.identity->certificate());
+    log_.certificate("Sending certificate", facts_.generation->shown(*tls, options.identity));
     if (!facts_.tls->peer_chain.empty()) log_.certificate("Received certificate", facts_.tls->peer_chain.front());
     machine_->tls_established();
     if (listened_to(services_, worker_, *facts_.generation, Event::tls_established))

@@ -306,7 +306,7 @@ awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, sm
                                             ProtocolLog& log) {
     auto* engine = generation_->providers->tls;
     TlsClientOptions options;
-    options.identity = generation_->identity(connector_->certificate);
+    options.identity = generation_->identity(*connector_);
     error_code literal;
     asio::ip::make_address(host.name, literal);
     if (literal) options.server_name = host.name;
@@ -325,7 +325,10 @@ awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, sm
         co_return;
     }
     auto tls = *session;
-    const bool ok = co_await stream.handshake(tls, within(handshake_time));
+    Stream::Slow slow = [this, &options] {
+        return generation_->waits_for_token(options.identity) ? &services_.token_pool : nullptr;
+    };
+    const bool ok = co_await stream.handshake(tls, within(handshake_time), std::move(slow));
     services_.counters.add("postern_tls_handshakes_total",
                            labels({{"direction", "out"}, {"result", ok ? "ok" : "failed"}}));
     if (!ok) {
@@ -339,7 +342,7 @@ awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, sm
     }
     const auto& facts = stream.tls()->facts();
     if (options.identity && facts.own_certificate_sent)
-        log.certificate("Sending certificate", options.identity->certificate());
+        log.certificate("Sending certificate", generation_->shown(*tls, options.identity));
     if (!facts.peer_chain.empty()) log.certificate("Received certificate", facts.peer_chain.front());
     machine.tls_established();
 }

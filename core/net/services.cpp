@@ -5,6 +5,30 @@
 
 namespace postern::net {
 
+static Ref<TlsIdentity> own_identity(const Generation& generation, const std::string& certificate,
+                                     const std::string& fqdn, CertificateUse use) {
+    if (!certificate.empty() && !config::is_sha256(certificate)) return generation.identity(certificate);
+    auto* store = generation.providers->own_certificates;
+    return store ? store->choose({fqdn, use, certificate}) : Ref<TlsIdentity>();
+}
+
+Ref<TlsIdentity> Generation::identity(const config::ReceiveConnector& connector) const {
+    return own_identity(*this, connector.certificate, connector.fqdn, CertificateUse::server);
+}
+
+Ref<TlsIdentity> Generation::identity(const config::SendConnector& connector) const {
+    return own_identity(*this, connector.certificate, connector.fqdn, CertificateUse::client);
+}
+
+bool Generation::waits_for_token(const Ref<TlsIdentity>& identity) const {
+    return identity && providers->own_certificates && providers->own_certificates->waits_for_token(*identity);
+}
+
+const CertificateFacts& Generation::shown(const TlsSession& session, const Ref<TlsIdentity>& offered) const {
+    const auto* facts = providers->own_certificates ? providers->own_certificates->presented(session) : nullptr;
+    return facts ? *facts : offered->certificate();
+}
+
 static constexpr std::size_t remembered_addresses = 10000;
 
 void HandshakeMemory::failed(const std::string& address) {

@@ -31,11 +31,20 @@ struct Generation {
     std::vector<std::unique_ptr<script::ScriptHost>>
         script_hosts;  // by worker, each that one's alone; empty: no scripts
 
+    // A certificate of the configuration, by its block's name.
     Ref<TlsIdentity> identity(std::string_view name) const {
         auto found = identities.find(name);
         return found == identities.end() ? Ref<TlsIdentity>() : found->second;
     }
     script::ScriptHost* script_host(const Worker& worker) const;  // null: no scripts
+    // What a connector shows now: the block that it names, else what its plugin's store has for its fqdn, or the one
+    // that it pins. Another one a moment later, where the store changes; empty where nothing fits.
+    Ref<TlsIdentity> identity(const config::ReceiveConnector&) const;
+    Ref<TlsIdentity> identity(const config::SendConnector&) const;
+    // Whether a handshake with it may block, since its key lies in a token.
+    bool waits_for_token(const Ref<TlsIdentity>&) const;
+    // Which certificate of ours the peer was shown; that of `offered` where nobody knows better.
+    const CertificateFacts& shown(const TlsSession&, const Ref<TlsIdentity>& offered) const;
 };
 
 // Addresses with which a handshake broke within the last hour: they are not told that STARTTLS is missing on their
@@ -67,6 +76,7 @@ struct Services {
     HandshakeMemory& handshakes;
     // Tells who listens at an event that belongs to no session, on one worker, later. Any thread.
     std::function<void(std::shared_ptr<const policy::AskedQuestion>)> announce;
+    asio::thread_pool& token_pool;  // apart from `pool`: a token that hangs holds up no commit
 };
 
 // A session, which may sit idle for long: told on its worker's thread that a newer generation is in force, so that what

@@ -1,5 +1,6 @@
 #include <array>
 #include <boost/asio/write.hpp>
+#include <net/await.hpp>
 #include <net/stream.hpp>
 
 namespace postern::net {
@@ -109,9 +110,16 @@ awaitable<bool> Stream::write(std::string octets, Deadline deadline) {
     co_return co_await write_raw(std::move(wire), deadline);
 }
 
-awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline, OnHello on_hello) {
+// The session is the pool's alone until it comes back.
+awaitable<TlsStatus> Stream::step(TlsSession& session, asio::thread_pool* pool) {
+    if (!pool) co_return session.handshake();
+    auto work = [&session] { return session.handshake(); };
+    co_return co_await off_loop(*pool, std::move(work));
+}
+
+awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline, Slow slow, OnHello on_hello) {
     for (;;) {
-        const auto status = session->handshake();
+        const auto status = co_await step(*session, slow());
         Bytes made;
         session->drain(made);
         if (!made.empty() && !co_await write_raw(std::move(made), deadline)) co_return false;

@@ -21,7 +21,9 @@ public:
     // False: it broke, the session's error() says how; nothing may follow in clear.
     // `on_hello`: called once where the session stops at the client hello; it makes the choice.
     using OnHello = std::function<awaitable<void>()>;
-    awaitable<bool> handshake(Ref<TlsSession> session, Deadline deadline, OnHello on_hello = {});
+    // `slow`: the pool for the next step, where our key lies in a token and the step may block; null for this thread.
+    using Slow = std::function<asio::thread_pool*()>;
+    awaitable<bool> handshake(Ref<TlsSession> session, Deadline deadline, Slow slow, OnHello on_hello = {});
     void close();
 
     const TlsSession* tls() const { return tls_.get(); }
@@ -35,6 +37,7 @@ private:
     enum class Inside : std::uint8_t { data, closed, failed, more_needed };
     Inside decrypt(std::string& into);
     void arm(Deadline deadline);
+    awaitable<TlsStatus> step(TlsSession& session, asio::thread_pool* pool);
 
     tcp::socket socket_;
     asio::steady_timer timer_;

@@ -61,6 +61,13 @@ public:
         return parts_.trust_scopes ? parts_.trust_scopes() : std::vector<TrustScopeFiles>();
     }
 
+    ConfigurationView configuration() const override {
+        return parts_.configuration ? parts_.configuration() : ConfigurationView();
+    }
+    Outcome<VerbResult> ask_daemon(const std::vector<std::string>& words) override {
+        return parts_.ask_daemon ? parts_.ask_daemon(words) : Host::ask_daemon(words);
+    }
+
     // ---- Registrar
     Host& host() override { return *this; }
     void provide(std::string_view role_id, std::string_view name, void* provider, Runs) override;

@@ -235,8 +235,14 @@ std::shared_ptr<const Providers> PluginSet::providers(const std::vector<config::
         const auto* instance = state_->find(entry.name);
         if (!instance) continue;
         all->in_use_.push_back(instance->in_use);
+        OwnCertificates* own = nullptr;
+        bool engine = false;
         for (const auto& provided : instance->provided) {
-            if (provided.role == TlsEngine::id && !all->tls) all->tls = static_cast<TlsEngine*>(provided.proxy);
+            if (provided.role == TlsEngine::id && !all->tls) {
+                all->tls = static_cast<TlsEngine*>(provided.proxy);
+                engine = true;
+            }
+            if (provided.role == OwnCertificates::id) own = static_cast<OwnCertificates*>(provided.proxy);
             if (provided.role == ChainJudge::id && !all->judge) {
                 all->judge = static_cast<ChainJudge*>(provided.proxy);
                 judging = instance;
@@ -250,6 +256,7 @@ std::shared_ptr<const Providers> PluginSet::providers(const std::vector<config::
                 if (decider->asked_at & event_bit(static_cast<Event>(number)))
                     all->deciders_[number].push_back({provided.name, decider});
         }
+        if (engine) all->own_certificates = own;
     }
     return all;
 }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <postern/learning_judge.hpp>
+#include <postern/own_certificates.hpp>
 #include <postern/plugin.hpp>
 #include <span>
 #include <string>
@@ -29,6 +30,8 @@ struct HostParts {
     std::string state_folder;  // parent; each plugin gets its own below; may be empty
     std::function<std::vector<std::string>()> own_domains;
     std::function<std::vector<TrustScopeFiles>()> trust_scopes;
+    std::function<ConfigurationView()> configuration;
+    std::function<Outcome<VerbResult>(const std::vector<std::string>&)> ask_daemon;  // the command line's alone
     Milliseconds lane_deadline{30000};
     std::size_t lane_queue = 1024;
 };
@@ -44,7 +47,8 @@ public:
     };
     TlsEngine* tls = nullptr;
     ChainJudge* judge = nullptr;
-    LearningJudge* learning_judge = nullptr;                    // of the same file, where it can
+    LearningJudge* learning_judge = nullptr;      // of the same file, where it can
+    OwnCertificates* own_certificates = nullptr;  // of the plugin that provides `tls`: it alone knows its identities
     std::span<const NamedDecider> deciders(Event event) const;  // in the order of the configuration
 
 private:

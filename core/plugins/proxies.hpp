@@ -11,6 +11,7 @@
 #include <policy/events.hpp>
 #include <postern/host.hpp>
 #include <postern/learning_judge.hpp>
+#include <postern/own_certificates.hpp>
 #include <postern/revocation_pool.hpp>
 
 namespace postern::plugins {
@@ -84,6 +85,27 @@ struct GuardedEngine : TlsEngine {
     }
     Failure thrown() const { return {"plugin-failed", "the plugin " + plugin + " threw"}; }
     TlsEngine& inner;
+    Log& log;
+    std::string plugin;
+};
+
+struct GuardedOwnCertificates : OwnCertificates {
+    GuardedOwnCertificates(OwnCertificates& provider, Log& to, std::string name)
+        : inner(provider), log(to), plugin(std::move(name)) {}
+    Ref<TlsIdentity> choose(const CertificateWish& wish) override {
+        return inline_call(
+            log, plugin, [&] { return inner.choose(wish); }, [] { return Ref<TlsIdentity>(); });
+    }
+    bool waits_for_token(const TlsIdentity& identity) override {
+        return inline_call(
+            log, plugin, [&] { return inner.waits_for_token(identity); }, [] { return true; });
+    }
+    const CertificateFacts* presented(const TlsSession& session) override {
+        const CertificateFacts* none = nullptr;
+        return inline_call(
+            log, plugin, [&] { return inner.presented(session); }, [&] { return none; });
+    }
+    OwnCertificates& inner;
     Log& log;
     std::string plugin;
 };

@@ -96,6 +96,27 @@ public:
     virtual Pending<VerbResult> run(std::vector<std::string> words) = 0;
 };
 
+// ---- the configuration ---------------------------------------------------------------------------------------------
+// As far as it is everybody's. Since 1.1.
+
+enum class ConnectorKind : std::uint8_t { receive = 1, send = 2 };
+struct ConnectorView {
+    ConnectorKind kind = ConnectorKind::receive;
+    std::string name, fqdn;
+    std::string certificate;  // as configured: a block's name, a SHA-256, or empty for the one that fits
+    std::string chain_file;   // of that block; else empty
+    bool tls = false;         // it offers, or tries, TLS
+    bool domain_secure = false;
+};
+struct ConfigurationView {
+    std::string file;  // empty: there is none
+    std::string fqdn;
+    std::vector<std::string> accepted_domains;  // canonical, sorted
+    std::vector<ConnectorView> connectors;
+    std::vector<std::string> send_list, receive_list;  // secure lists' entries
+    TrustScopeFiles trust;  // the system's roots, all named roots, everybody's intermediates: who may believe us
+};
+
 // ---- the host -------------------------------------------------------------------------------------------------------
 
 class Host {
@@ -128,6 +149,12 @@ public:
     // Since SDK 1.1. The trust scopes of the configuration by name ("": everybody's, then those of partners with roots
     // of their own); none where there is no configuration.
     virtual std::vector<TrustScopeFiles> trust_scopes() const { return {}; }
+    // Since 1.1. The generation in force; on the command line the file that it was started with.
+    virtual ConfigurationView configuration() const { return {}; }
+    // Has the running daemon carry out a verb, and waits; not for the daemon itself. "no-daemon" where none runs.
+    virtual Outcome<VerbResult> ask_daemon(const std::vector<std::string>&) {
+        return Failure{"no-daemon", "no daemon runs"};
+    }
 };
 
 enum class Runs : std::uint8_t {

@@ -9,9 +9,10 @@ constexpr const char* from_tls12 = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-
 constexpr const char* from_tls13 = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
 
 // Asked when a server requests a certificate: ours, whatever CAs it names.
-int own_certificate(gnutls_session_t session, const gnutls_datum_t*, int, const gnutls_pk_algorithm_t*, int,
-                    gnutls_pcert_st** certificates, unsigned* count, gnutls_privkey_t* key) {
-    return static_cast<Session*>(gnutls_session_get_ptr(session))->hand_out_certificate(certificates, count, key);
+int own_certificate(gnutls_session_t session, const gnutls_datum_t*, int, const gnutls_pk_algorithm_t* algorithms,
+                    int algorithm_count, gnutls_pcert_st** certificates, unsigned* count, gnutls_privkey_t* key) {
+    auto* self = static_cast<Session*>(gnutls_session_get_ptr(session));
+    return self->hand_out_certificate(algorithms, algorithm_count, certificates, count, key);
 }
 
 PriorityHandle priority(const char* text) {

@@ -3,6 +3,8 @@
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/pkcs12.h>
+#include <gnutls/pkcs7.h>
 #include <gnutls/x509.h>
 
 #include <memory>
@@ -22,6 +24,11 @@ using Owner = std::unique_ptr<std::remove_pointer_t<Pointer>, Release<Free>>;
 
 using CertificateHandle = Owner<gnutls_x509_crt_t, gnutls_x509_crt_deinit>;
 using PrivateKeyHandle = Owner<gnutls_privkey_t, gnutls_privkey_deinit>;
+using RequestHandle = Owner<gnutls_x509_crq_t, gnutls_x509_crq_deinit>;
+using SoftKeyHandle = Owner<gnutls_x509_privkey_t, gnutls_x509_privkey_deinit>;
+using Pkcs12Handle = Owner<gnutls_pkcs12_t, gnutls_pkcs12_deinit>;
+using Pkcs12BagHandle = Owner<gnutls_pkcs12_bag_t, gnutls_pkcs12_bag_deinit>;
+using Pkcs7Handle = Owner<gnutls_pkcs7_t, gnutls_pkcs7_deinit>;
 using PublicKeyHandle = Owner<gnutls_pubkey_t, gnutls_pubkey_deinit>;
 using CredentialsHandle = Owner<gnutls_certificate_credentials_t, gnutls_certificate_free_credentials>;
 using PriorityHandle = Owner<gnutls_priority_t, gnutls_priority_deinit>;

@@ -1,5 +1,5 @@
-// What tls-mutual logs itself: nothing. Why a handshake or a file failed goes back to the core as a value, which logs
-// it as `handshake-failed` or `own-certificate`.
+// What tls-mutual logs itself: about our own certificates. Why a handshake or a file failed goes back to the core as a
+// value, which logs it as `handshake-failed` or `own-certificate`.
 #pragma once
 
 #include <postern/host.hpp>
@@ -14,6 +14,15 @@ struct Message {
     std::string_view explanation;
 };
 
-inline std::span<const Message> messages() { return {}; }
+inline std::span<const Message> messages() {
+    static constexpr Message all[] = {
+        {"certificate-made", Severity::info, "The self-signed certificate for opportunistic TLS was made or renewed."},
+        {"certificate-ending", Severity::warning,
+         "A certificate of ours ends within 30, 14, 7 or 1 days, or ended; the line says how to renew it."},
+        {"certificate-store", Severity::error,
+         "The store, one of its files or a token cannot be used; the line names it and the remedy."},
+    };
+    return all;
+}
 
 }  // namespace postern::tls_mutual

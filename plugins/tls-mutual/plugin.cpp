@@ -4,31 +4,58 @@
 #include <tls-mutual/cert_verify.hpp>
 #include <tls-mutual/engine.hpp>
 #include <tls-mutual/judge.hpp>
+#include <tls-mutual/store/cert_verbs.hpp>
+#include <tls-mutual/store/keeper.hpp>
+#include <tls-mutual/store/token.hpp>
 #include <tls-mutual/trust_scopes.hpp>
 
 namespace {
 
+using namespace postern::tls_mutual;
+
 class TlsMutual : public postern::Plugin {
-    std::vector<postern::KeySpec> keys() const override { return postern::tls_mutual::learning_keys(); }
-    std::vector<postern::SettingsProblem> check(const postern::SettingsNode& node) const override {
-        return postern::tls_mutual::check_learning(node);
+    std::vector<postern::KeySpec> keys() const override {
+        auto all = learning_keys();
+        all.push_back({"store", postern::KeyKind::path, "",
+                       "Folder of our own certificates and keys; else `certificates` in the plugin's state folder."});
+        all.push_back(
+            {"token_pin", postern::KeyKind::path, "",
+             "File with the PIN of the PKCS#11 token that holds keys; a name without / is a systemd credential."});
+        return all;
     }
-    void apply(const postern::SettingsNode& node) override {
-        judge_.fetch_by(postern::tls_mutual::learning_rules(node));
+
+    std::vector<postern::SettingsProblem> check(const postern::SettingsNode& node) const override {
+        return check_learning(node);
     }
 
     void start(postern::Registrar& registrar) override {
-        judge_.use(registrar.host());
+        auto& host = registrar.host();
+        judge_.use(host);
+        keeper_.use(host);
+        set_token_pin_file(std::string(host.settings().text("token_pin")));
         registrar.provide<postern::TlsEngine>(engine_, postern::Runs::inline_);
         registrar.provide<postern::ChainJudge>(judge_);
         registrar.provide<postern::LearningJudge>(judge_);
-        verify_ = std::make_unique<postern::tls_mutual::CertVerify>(registrar.host(), judge_);
+        registrar.provide<postern::OwnCertificates>(keeper_, postern::Runs::inline_);
+        registrar.provide<postern::Observer>(keeper_);
+        verify_ = std::make_unique<CertVerify>(host, judge_);
         registrar.provide<postern::AdminVerbs>(*verify_, postern::Runs::lane, "cert");
+        verbs_ = std::make_unique<CertVerbs>(CertVerbs::Parts{
+            host, judge_, keeper_, [this] { return keeper_.folder(); }, [this] { return keeper_.take_up(); }});
+        registrar.provide<postern::AdminVerbs>(*verbs_, postern::Runs::lane, "cert-store");
     }
 
-    postern::tls_mutual::Engine engine_;
-    std::unique_ptr<postern::tls_mutual::CertVerify> verify_;
-    postern::tls_mutual::Judge judge_{postern::tls_mutual::debian_system_store};
+    void apply(const postern::SettingsNode& node) override {
+        judge_.fetch_by(learning_rules(node));
+        keeper_.apply();
+    }
+    void retire() override { keeper_.retire(); }
+
+    Engine engine_;
+    Judge judge_{debian_system_store};
+    Keeper keeper_{judge_};
+    std::unique_ptr<CertVerify> verify_;
+    std::unique_ptr<CertVerbs> verbs_;
 };
 
 }  // namespace

@@ -174,16 +174,18 @@ int Session::pull_ready(gnutls_transport_ptr_t pointer, unsigned) {
     return self.inbox_.size() > self.taken_ ? 1 : 0;
 }
 
-int Session::hand_out_certificate(gnutls_pcert_st** certificates, unsigned* count, gnutls_privkey_t* key) {
+int Session::hand_out_certificate(const gnutls_pk_algorithm_t* algorithms, int algorithm_count,
+                                  gnutls_pcert_st** certificates, unsigned* count, gnutls_privkey_t* key) {
     certificate_requested_ = true;
     *certificates = nullptr;
     *count = 0;
     *key = nullptr;
     if (!identity_) return 0;
     // GnuTLS reads through these pointers and, without the DEINIT flag, frees nothing.
-    *certificates = const_cast<gnutls_pcert_st*>(identity_->certificates().data());
-    *count = static_cast<unsigned>(identity_->certificates().size());
-    *key = identity_->key();
+    const auto& pair = identity_->for_server(algorithms, algorithm_count);
+    *certificates = const_cast<gnutls_pcert_st*>(pair.certificates.data());
+    *count = static_cast<unsigned>(pair.certificates.size());
+    *key = pair.key.get();
     own_certificate_sent_ = true;
     return 0;
 }
@@ -224,6 +226,8 @@ TlsStatus Session::finish_handshake() {
         return fail(facts.failure.text);
     }
     facts_ = std::move(*facts);
+    if (const auto* ours = gnutls_certificate_get_ours(session_.get()); ours && identity_)
+        presented_ = identity_->with_leaf({ours->data, ours->size});
     facts_.certificate_requested = side_ == Side::client && certificate_requested_;
     facts_.own_certificate_sent = side_ == Side::server ? !facts_.resumed : own_certificate_sent_;
     state_ = State::open;

@@ -38,7 +38,10 @@ public:
     const TlsError& error() const override { return error_; }
 
     // The certificate callback of Terms::client ends here: the server asked for our certificate.
-    int hand_out_certificate(gnutls_pcert_st** certificates, unsigned* count, gnutls_privkey_t* key);
+    int hand_out_certificate(const gnutls_pk_algorithm_t* algorithms, int algorithm_count,
+                             gnutls_pcert_st** certificates, unsigned* count, gnutls_privkey_t* key);
+    // After the handshake: which of our certificates the peer was shown; null for none.
+    const IdentityPair* presented() const { return presented_; }
 
 private:
     enum class State : std::uint8_t { handshaking, open, closed, failed };
@@ -64,6 +67,7 @@ private:
     bool starved_ = false;   // the last pull found the inbox empty
     bool certificate_requested_ = false;
     bool own_certificate_sent_ = false;
+    const IdentityPair* presented_ = nullptr;  // a part of identity_
     bool bye_ = false;
     bool hello_ = false;  // the client hello waits for choose()
     bool recording_ = false;

@@ -12,7 +12,7 @@ from lab import pki
 from lab.client import Sender, message
 from lab.edge import Edge
 from lab.postfix import NoNetwork, Postfix
-from lab.process import end_with_us, free_port
+from lab.process import end_with_us, free_port, write
 from lab.services import NameServer, Proxy, WebServer
 
 CRL = 'http://crl.example.net/'
@@ -54,6 +54,7 @@ class World:
         self.ca = pki.Authority(self.folder, 'issuing-ca', 'Issuer', self.root, CRL + 'root.crl')
         self.foreign = pki.Authority(self.folder, 'foreign', 'Foreign')
         self.leafs = {domain: self.leaf(domain) for domain in DOMAINS}
+        self.leafs['woodgrovebank.com'] = self.by_postern('woodgrovebank.com')
         self.leafs['adatum.com'] = self.leaf('us.adatum.com')
         self.leafs['treyresearch.net'] = self.foreign.leaf('trey', ['mail1.treyresearch.net'])
         self.deep = self.leaf('us.woodgrovebank.com')
@@ -64,6 +65,37 @@ class World:
 
     def leaf(self, domain):
         return self.ca.leaf(domain, ['mail1.' + domain], crl=CRL + 'issuing-ca.crl')
+
+    def by_postern(self, domain):
+        """A certificate that `postern cert` requested, imported and exported, as the files that Postfix wants."""
+        folder = self.folder + '/maker'
+        maker = Edge(self.build, folder, 'maker', EDGE, 0, f'''fqdn mail1.{domain}
+state {folder}/state
+spool {folder}/spool
+control_socket {folder}/control
+plugin_folder {self.build}/plugins
+plugins {{
+  tls-mutual
+}}
+intermediates {{
+  {self.ca.certificate}
+}}
+''')
+        password = write(folder + '/password', 'correct horse\n', 0o600)
+
+        def cert(*words):
+            done = maker.postern('cert', *words)
+            assert done.returncode == 0, done
+            return done.stdout
+        cert('request', '--subject', f'C=US, O=Woodgrove Bank, CN=mail1.{domain}', '--exportable', '--output', folder + '/req')
+        answer = self.ca.sign_request(folder + '/req', folder + '/crt', CRL + 'issuing-ca.crl')
+        taken = cert('import', answer, '--trust', self.root.certificate).split()[0]
+        cert('export', taken, '--output', folder + '/edge.p12', '--password-file', password)
+        base = folder + '/edge'
+        for options, path in ((['-nokeys'], base + '.pem'), (['-nocerts', '-nodes'], base + '.key')):
+            pki.openssl('pkcs12', '-in', base + '.p12', '-passin', 'file:' + password, *options, '-out', path)
+        os.chmod(base + '.key', 0o600)
+        return SimpleNamespace(chain=base + '.pem', key=base + '.key')
 
     def service(self, domain, *options):
         """An smtpd that shows the domain's certificate and takes mail only of a client whose own it verified."""
@@ -125,16 +157,21 @@ plugins {{
         text += block('tls_send_domain_secure_list', *listed) + block('tls_receive_domain_secure_list', *listed)
         text += block('roots third', f'file {self.root.certificate}')
         text += ''.join(block('partner ' + domain, block('roots', 'third')) for domain in listed)
-        text += block('certificate edge', f'chain {self.own.chain}', f'key {self.own.key}')
+        text += block('intermediates', self.ca.certificate)
         text += block('trusted_servers', block('hub', f'sha256 {self.hub.sha256()}', block('roles', 'relay', 'marks')))
         text += block('receive_connector Inet', block('bindings', f'{EDGE}:{self.port}'), block('remote_ranges', '0.0.0.0/0'),
-                      block('permission_groups', 'anonymous'), block('auth_mechanism', 'tls'), 'domain_secure_enabled yes',
-                      'certificate edge')
-        text += block('send_connector Internet', block('address_spaces', '* 1'), f'port {self.port}', 'certificate edge', f'source_address {EDGE}',
+                      block('permission_groups', 'anonymous'), block('auth_mechanism', 'tls'), 'domain_secure_enabled yes')
+        text += block('send_connector Internet', block('address_spaces', '* 1'), f'port {self.port}', f'source_address {EDGE}',
                       'domain_secure_enabled yes', block('allow_destinations', '127.0.0.0/8'))
         text += block('accepted_domain contoso.com', 'recipients any', 'deliver maildir')
         edge = Edge(self.build, folder, 'mail1.contoso.com', EDGE, self.port, text)
         done = edge.postern('proxy', 'set', f'127.0.0.1:{self.proxy.port}')
+        assert done.returncode == 0, done
+        # No file named: what we show is the store's, brought there as PKCS#12.
+        password = write(folder + '/password', 'correct horse\n', 0o600)
+        pki.openssl('pkcs12', '-export', '-in', self.own.chain, '-inkey', self.own.key, '-passout', 'file:' + password, '-out',
+                    folder + '/own.p12')
+        done = edge.postern('cert', 'import', folder + '/own.p12', '--services', 'smtp', '--password-file', password)
         assert done.returncode == 0, done
         return edge
 

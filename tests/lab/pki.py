@@ -99,6 +99,46 @@ class Authority:
             above = above.parent
         write(leaf.chain, chain)
 
+    def sign_request(self, request, path, crl=None, start=None, end=None, purposes=None):
+        """What `openssl ca` makes of a PKCS#10 file: its subject and extensions, for 90 days or from `start` to `end`
+        (YYYYMMDDHHMMSSZ). `purposes`: those alone, whatever was asked for. Writes the certificate to `path`."""
+        self._serial += 1
+        write(self.folder + '/serial', f'{0x1000 + self._serial:X}\n')
+        write(self.folder + '/issued.txt', '')
+        write(self.folder + '/issued.txt.attr', 'unique_subject = no\n')
+        os.makedirs(self.folder + '/issued', exist_ok=True)
+        extensions = ['basicConstraints=critical,CA:FALSE', 'authorityKeyIdentifier=keyid', 'subjectKeyIdentifier=hash']
+        if crl:
+            extensions.append('crlDistributionPoints=URI:' + crl)
+        if purposes:
+            extensions.append('extendedKeyUsage=' + ','.join(_PURPOSES[one] for one in purposes))
+        lines = '\n'.join(extensions)
+        settings = write(self.folder + '/sign.cnf', f'''[ca]
+default_ca=this
+[this]
+database={self.folder}/issued.txt
+new_certs_dir={self.folder}/issued
+serial={self.folder}/serial
+default_md=sha256
+policy=any
+copy_extensions=copy
+x509_extensions=ext
+[any]
+countryName=optional
+stateOrProvinceName=optional
+localityName=optional
+organizationName=optional
+organizationalUnitName=optional
+commonName=optional
+domainComponent=optional
+[ext]
+{lines}
+''')
+        dates = ['-startdate', start, '-enddate', end] if start else ['-days', '90']
+        openssl('ca', '-batch', '-notext', '-preserveDN', '-utf8', '-config', settings, '-cert', self.certificate,
+                '-keyfile', self.self_.key, '-in', request, '-out', path, *dates)
+        return path
+
     def revoke(self, leaf):
         self.revoked.append((leaf, time.strftime('%y%m%d%H%M%SZ', time.gmtime())))
 

@@ -102,6 +102,12 @@ public:
         const auto found = roles_.find(std::string(role_id) + "/" + std::string(name));
         return found == roles_.end() ? nullptr : found->second;
     }
+    ConfigurationView configuration() const override { return configured; }
+    Outcome<VerbResult> ask_daemon(const std::vector<std::string>& words) override {
+        std::lock_guard lock(mutex_);
+        asked_of_daemon.push_back(words);
+        return Failure{"no-daemon", "no daemon runs"};
+    }
     using Host::role;
     template <class Role>
     void offer(Role& provider, const std::string& name = {}) {
@@ -113,6 +119,8 @@ public:
     SettingsNode settings_node;
     std::vector<std::string> domains;
     std::vector<TrustScopeFiles> trust;
+    ConfigurationView configured;
+    std::vector<std::vector<std::string>> asked_of_daemon;
     std::vector<std::string> logged;
     std::map<std::string, std::string> alarms;
     std::map<std::string, double> counted;

@@ -27,6 +27,7 @@ public:
         std::error_code ignored;
         std::filesystem::remove_all(path_, ignored);
     }
+    std::string path(const std::string& name) const { return path_ + "/" + name; }
     std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) const {
         const auto file = path_ + "/" + name;
         std::ofstream(file, std::ios::binary) << text;

@@ -1,0 +1,80 @@
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <tls-mutual/store/password.hpp>
+
+namespace postern::tls_mutual {
+namespace {
+
+constexpr std::size_t longest_password = 1024;
+
+Failure wrong(std::string text) { return {"password", std::move(text)}; }
+
+Outcome<Secret> first_line(Outcome<Secret> whole, const std::string& where) {
+    if (!whole) return wrong(whole.failure.text);
+    auto& octets = whole->bytes;
+    const auto end = std::ranges::find(octets, '\n');
+    auto length = static_cast<std::size_t>(end - octets.begin());
+    if (length > 0 && octets[length - 1] == '\r') --length;
+    if (length > longest_password) return wrong(where + ": its first line is longer than any password");
+    std::fill(octets.begin() + static_cast<std::ptrdiff_t>(length), octets.end(), 0);
+    octets.resize(length);
+    return std::move(*whole);
+}
+
+// The terminal, silent while it lives.
+class Terminal {
+public:
+    Terminal() : number_(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+        if (number_ < 0 || ::tcgetattr(number_, &before_) != 0) return;
+        auto silent = before_;
+        silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        usable_ = ::tcsetattr(number_, TCSAFLUSH, &silent) == 0;
+    }
+    Terminal(const Terminal&) = delete;
+    Terminal& operator=(const Terminal&) = delete;
+    ~Terminal() {
+        if (usable_) ::tcsetattr(number_, TCSAFLUSH, &before_);
+        if (number_ >= 0) ::close(number_);
+    }
+    bool usable() const { return usable_; }
+
+    Secret ask(const std::string& prompt) const {
+        Secret secret;
+        secret.bytes.reserve(longest_password);
+        (void)!::write(number_, prompt.data(), prompt.size());
+        for (char c = 0; secret.bytes.size() < longest_password && ::read(number_, &c, 1) == 1 && c != '\n';)
+            secret.bytes.push_back(static_cast<std::uint8_t>(c));
+        (void)!::write(number_, "\n", 1);
+        return secret;
+    }
+
+private:
+    int number_;
+    termios before_{};
+    bool usable_ = false;
+};
+
+}  // namespace
+
+Outcome<Secret> password(const Arguments& arguments, const std::string& for_what, Ask times) {
+    if (arguments.has("--password-file")) {
+        const auto file = arguments.value("--password-file");
+        return first_line(read_guarded(file, Holds::key), file);
+    }
+    if (arguments.has("--password-stdin"))
+        return first_line(read_all_of(STDIN_FILENO, "standard input"), "standard input");
+    const Terminal terminal;
+    if (!terminal.usable())
+        return wrong(for_what +
+                     " needs a password and there is no terminal to ask on: give --password-file or "
+                     "--password-stdin");
+    auto secret = terminal.ask("Password of " + for_what + ": ");
+    if (times == Ask::twice && terminal.ask("Again: ").bytes != secret.bytes)
+        return wrong("the two passwords differ; nothing was written");
+    return secret;
+}
+
+}  // namespace postern::tls_mutual
