@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from lab.client import Sender, message
 from lab.expect import check
 from lab.partners import CONTOSO, WOODGROVE, World
-from lab.process import Failed, write
+from lab.process import wait_until, Failed, write
 
 LISTED, OTHER, OURS = 'eve@woodgrovebank.com', 'x@example.org', 'bob@contoso.com'
 
@@ -110,7 +110,11 @@ class Zoo(World):
     def named_once(self, what, wanted, since):
         """One line says so, and no other one like it."""
         parts = wanted.split('|')
-        lines = [line for line in self.contoso.process.lines[since:] if any(part in line for part in parts)]
+
+        def named():
+            return [line for line in self.contoso.process.lines[since:] if any(part in line for part in parts)]
+
+        lines = wait_until(named, f'{what}: a line with "{wanted}"')  # the reply may be here before the line
         if len(lines) != 1:
             said = '\n'.join(self.contoso.process.lines[since:])
             raise SystemExit(f'FAILED {what}: {len(lines)} lines with "{wanted}":\n{said}')
