@@ -4,6 +4,7 @@
 #include <cli/plugin_commands.hpp>
 #include <cli/plugin_files.hpp>
 #include <cli/policy_test.hpp>
+#include <cli/queue_commands.hpp>
 #include <cli/terminal.hpp>
 
 using namespace postern;
@@ -21,8 +22,10 @@ constexpr const char* usage =
     "      what is loaded, who is asked first, and whether a file would be taken\n"
     "  policy test [FILE|FOLDER...] [--listed DOMAIN]... [--coverage] [--min-coverage PERCENT] [--json]\n"
     "      runs the tests beside policy scripts; needs neither configuration nor daemon\n"
-    "  queue release ID\n"
-    "      a message that a policy holds is delivered\n"
+    "  queue list|show|destinations|retry|hold|release|remove|bounce ... | trace ID|ADDRESS\n"
+    "      what waits and what to do with it, with or without a daemon: postern queue --help\n"
+    "  queue convert log|files\n"
+    "      moves what waits to the other spool_format, while no daemon runs\n"
     "  help\n"
     "      this, with the commands that the plugins bring\n";
 
@@ -45,8 +48,8 @@ int run(const std::optional<std::string>& file, const std::vector<std::string>& 
         return exit_configuration;
     }
     if (first == "plugin") return plugin_files(place, words);
-    const bool release = first == "queue" && words.size() == 3 && words[1] == "release";
-    if (first == "status" || release) return ask_daemon(place, words);
+    if (first == "queue" || first == "trace") return queue_commands(place, words);
+    if (first == "status") return ask_daemon(place, words);
     return PluginCommands(place).run(words);
 }
 

@@ -2,6 +2,7 @@
 option(POSTERN_TESTS "build the tests" ON)
 option(POSTERN_BENCH "build bench/" OFF)
 option(POSTERN_FUZZ "build the libFuzzer targets (clang)" OFF)
+option(POSTERN_CRASH_POINTS "places at which POSTERN_CRASH kills the process: for tests alone" OFF)
 set(POSTERN_SANITIZE "" CACHE STRING "address,undefined | thread | empty")
 
 set(CMAKE_CXX_STANDARD 20)

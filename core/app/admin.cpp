@@ -1,17 +1,17 @@
 #include <app/admin.hpp>
 #include <app/config_report.hpp>
 #include <app/plugin_report.hpp>
+#include <app/queue_command.hpp>
 #include <app/status.hpp>
 #include <app/verbs.hpp>
 #include <net/await.hpp>
 
 namespace postern::app {
 
-static net::awaitable<VerbResult> release(const AdminParts& parts, std::string id) {
-    auto work = [&] { return parts.services.queue.release_held(id); };
-    const bool released = co_await net::off_loop(parts.services.pool, std::move(work));
-    VerbResult result{released ? 0 : 1, released ? id + " is due again\n" : std::string(),
-                      released ? std::string() : "no message " + id + " is held\n"};
+// On the pool: it may read a million envelopes.
+static net::awaitable<VerbResult> ask_queue(const AdminParts& parts, std::vector<std::string> words) {
+    auto work = [&] { return queue_command(parts.services.queue, parts.services.spool, words); };
+    auto result = co_await net::off_loop(parts.services.pool, std::move(work));
     co_return result;
 }
 
@@ -38,7 +38,7 @@ net::awaitable<VerbResult> answer(const AdminParts& parts, std::vector<std::stri
     if (words.front() == "plugin")
         co_return plugin_report(parts.services.plugins, parts.current()->settings->plugins, words);
     if (words.size() == 2 && words[0] == "config" && words[1] == "running") co_return co_await running(parts);
-    if (words.size() == 3 && words[0] == "queue" && words[1] == "release") co_return co_await release(parts, words[2]);
+    if (words.front() == "queue" || words.front() == "trace") co_return co_await ask_queue(parts, std::move(words));
     const auto known = known_verbs(parts.services.plugins);
     if (const auto* verb = find_verb(known, words); verb && verb->spec.runs != VerbRuns::here) {
         auto pending = verb->from.verbs->run(words);

@@ -17,7 +17,7 @@
 #include <filesystem>
 #include <net/await.hpp>
 #include <net/outbound.hpp>
-#include <queue/file_spool.hpp>
+#include <queue/spool_folder.hpp>
 #include <thread>
 
 namespace postern::app {
@@ -133,7 +133,8 @@ bool Daemon::first_generation() {
 }
 
 bool Daemon::open_spool() {
-    auto opened = queue::open_file_spool(generation_->settings->spool);
+    const auto& settings = *generation_->settings;
+    auto opened = queue::open_spool(settings.spool, settings.spool_format);
     if (!opened) {
         log_.error("start-failed", opened.error().text);
         return false;
@@ -149,7 +150,8 @@ void Daemon::make_parts() {
     };
     queue::Queue::Parts parts{
         *spool_, log_, counters_, {}, {}, generation_->settings->fqdn, [] { return std::chrono::system_clock::now(); },
-        {}};
+        {},      {}};
+    parts.offload = [this](std::function<void()> task) { asio::post(pool_, std::move(task)); };
     parts.on_notice = [this](const queue::QueuedMessage& about, const queue::QueuedMessage& notice) {
         tell(Event::notice, {{"queue_id", about.id}, {"recipient", about.sender}, {"notice_id", notice.id}});
     };
@@ -359,6 +361,7 @@ int Daemon::run() {
     pool_.join();
     token_pool_.join();
     reload_pool_.join();
+    spool_.reset();  // what was accepted is on disk already; this makes the next start short
     plugins_->retire();
     return status;
 }

@@ -11,7 +11,10 @@ static constexpr std::size_t most_under_way = 500;
 static constexpr std::chrono::seconds longest_sleep{30};
 
 void Dispatcher::start() {
-    services_.queue.on_change([this] { asio::post(loop_, [this] { look(); }); });
+    services_.queue.on_change([this] {
+        // A look for all that changed meanwhile, not one each.
+        if (!looking_.exchange(true)) asio::post(loop_, [this] { look(); });
+    });
     look();
 }
 
@@ -29,13 +32,18 @@ std::size_t Dispatcher::concurrency(const queue::Destination& destination) const
 }
 
 void Dispatcher::look() {
+    looking_ = false;
     if (stopped_) return;
     const auto now = std::chrono::system_clock::now();
-    for (const auto& destination : services_.queue.due(now)) {
-        if (under_way_ >= most_under_way) break;
-        auto found = active_.find(destination);
-        if (found == active_.end() || found->second < concurrency(destination)) launch(destination);
-    }
+    std::vector<queue::Destination> wanted;
+    services_.queue.due(now, [&](const queue::Destination& destination, std::size_t waiting) {
+        const auto found = active_.find(destination);
+        const auto active = found == active_.end() ? 0 : found->second;
+        // Each look may add one: a burst opens connections as fast as it lasts, and what is warm serves the rest.
+        if (active < waiting && active < concurrency(destination)) wanted.push_back(destination);
+        return under_way_ + wanted.size() < most_under_way;
+    });
+    for (const auto& destination : wanted) launch(destination);
     auto sleep = std::chrono::duration_cast<std::chrono::milliseconds>(longest_sleep);
     if (const auto next = services_.queue.next_due(); next && *next > now)
         sleep = std::min(sleep, std::chrono::ceil<std::chrono::milliseconds>(*next - now));

@@ -2,6 +2,7 @@
 // destination's concurrency, on the least loaded worker.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <net/services.hpp>
 #include <vector>
@@ -31,6 +32,7 @@ private:
     std::map<queue::Destination, std::size_t> active_;
     std::size_t under_way_ = 0, turn_ = 0;
     bool stopped_ = false;
+    std::atomic<bool> looking_{false};
 };
 
 }  // namespace postern::app

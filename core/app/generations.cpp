@@ -158,6 +158,7 @@ std::vector<config::ConfigProblem> not_before_start(const config::Settings& now,
         if (!same) warnings.push_back({next.file, 0, key, "changed: taken up by a restart, not by SIGHUP", true});
     };
     compare(now.spool == next.spool, "spool");
+    compare(now.spool_format == next.spool_format, "spool_format");
     compare(now.state == next.state, "state");
     compare(now.user == next.user, "user");
     compare(now.workers == next.workers, "workers");

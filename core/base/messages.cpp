@@ -53,6 +53,9 @@ static const Message catalogue[] = {
      "A message is kept and not tried: a policy held it, or its notice could not be delivered to anybody; postern "
      "queue release ID."},
     {"spool-damaged", Severity::error, "A spool file could not be read; it was set aside and nothing else is stopped."},
+    {"spool-in-use", Severity::error, "Another process has the spool open: one posternd a spool folder."},
+    {"removed", Severity::warning, "An administrator had a waiting message dropped."},
+    {"released", Severity::info, "An administrator let a held message go; it is due again."},
     {"spool-failing", Severity::error,
      "The spool cannot be written; mail is refused for now and taken again by itself."},
     {"certificate-failure", Severity::error,

@@ -11,6 +11,7 @@ using enum KeyKind;
 constexpr Key table[] = {
     {"", "fqdn", text, "", "Our name: greeting of connectors without their own, notices, authserv-id."},
     {"", "spool", path, "/var/spool/postern", "Folder of accepted mail that waits.", false, true},
+    {"", "spool_format", text, "log", "log, or files: one file a message, slow, for comparison.", false, true},
     {"", "state", path, "/var/lib/postern", "Folder in which plugins keep what survives a restart.", false, true},
     {"", "control_socket", path, "/run/postern/control", "Unix socket on which `postern` reaches the daemon.", false,
      true},

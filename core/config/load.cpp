@@ -106,6 +106,9 @@ void Loader::walk(const SettingsNode& top) {
     check_keys(top, "");
     text(top, "fqdn", settings_.fqdn);
     text(top, "spool", settings_.spool);
+    std::size_t format = 0;
+    choice(top, "spool_format", {"log", "files"}, format);
+    settings_.spool_format = format == 0 ? "log" : "files";
     text(top, "state", settings_.state);
     text(top, "control_socket", settings_.control_socket);
     text(top, "postmaster_notify", settings_.postmaster_notify);

@@ -142,6 +142,7 @@ struct Settings {
     std::shared_ptr<const SettingsNode> tree;  // what the files said, for those who ask what is in force
     std::string fqdn;
     std::string spool = "/var/spool/postern", state = "/var/lib/postern", control_socket = "/run/postern/control";
+    std::string spool_format = "log";
     std::string postmaster_notify, user;  // user: whom to become after binding; empty = stay
     std::string authserv_id, method = "x-domain-secured";
     unsigned workers = 0;  // 0: one a core

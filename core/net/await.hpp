@@ -1,6 +1,7 @@
 // How a coroutine waits for what is not a socket: a plugin's Pending answer, and work that blocks.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <net/asio.hpp>
 #include <postern/pending.hpp>
@@ -38,6 +39,30 @@ auto off_loop(asio::thread_pool& pool, F work) -> awaitable<decltype(work())> {
     auto there = detail::run_there(std::move(work));
     auto result = co_await asio::co_spawn(pool.get_executor(), std::move(there), asio::use_awaitable);
     co_return std::move(*result);
+}
+
+// Calls `begin` with a function that takes the T, once, on any thread; comes back to this worker with it. No thread is
+// held meanwhile.
+template <class T, class Begin>
+awaitable<T> told_later(Begin begin) {
+    auto executor = co_await asio::this_coro::executor;
+    struct Told {
+        explicit Told(const asio::any_io_executor& on) : timer(on, asio::steady_timer::time_point::max()) {}
+        asio::steady_timer timer;
+        std::optional<T> value;
+    };
+    auto told = std::make_shared<Told>(executor);
+    std::function<void(T)> tell = [told, executor](T value) {
+        auto carried = std::make_shared<T>(std::move(value));
+        asio::post(executor, [told, carried] {
+            told->value = std::move(*carried);
+            told->timer.cancel();
+        });
+    };
+    begin(std::move(tell));
+    // Told on this very thread already, perhaps: what was posted runs once we wait.
+    (void)co_await told->timer.async_wait(no_throw);
+    co_return std::move(*told->value);
 }
 
 }  // namespace postern::net

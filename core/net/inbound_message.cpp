@@ -163,9 +163,10 @@ awaitable<void> InboundMessage::commit(const SessionFacts& session, InboundPolic
     }
     if (!co_await decide(session, policy, machine)) co_return;
     auto message = co_await envelope(session, policy, machine);
-    auto incoming = std::move(incoming_);
-    auto work = [&queue = services_.queue, raw = incoming.get(), &message] { return queue.submit(*raw, message); };
-    auto submitted = co_await off_loop(services_.pool, std::move(work));
+    auto submit = [&queue = services_.queue, incoming = std::move(incoming_), &message](queue::Done done) mutable {
+        queue.submit(std::move(incoming), std::move(message), std::move(done));
+    };
+    auto submitted = co_await told_later<Result<void>>(std::move(submit));
     if (!submitted) {
         services_.log.error("spool-failing", submitted.error().text);
         machine.committed(storage_reply(services_.spool.health()));

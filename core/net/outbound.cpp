@@ -32,11 +32,10 @@ queue::Destination route(const Generation& generation, const queue::QueuedRecipi
 
 awaitable<void> settle(Services& services, queue::Batch batch, std::vector<smtp::RecipientOutcome> outcomes,
                        std::string relay, std::string tls) {
-    auto work = [&] {
-        services.queue.settle(batch, outcomes, relay, tls);
-        return true;
+    auto begin = [&](std::function<void(bool)> done) {
+        services.queue.settle(batch, outcomes, relay, tls, [done = std::move(done)] { done(true); });
     };
-    co_await off_loop(services.pool, std::move(work));
+    co_await told_later<bool>(std::move(begin));
     for (std::size_t i = 0; i < batch.which.size() && i < outcomes.size(); ++i) {
         const auto& outcome = outcomes[i];
         constexpr std::string_view results[] = {"", "delivered", "deferred", "bounced"};
@@ -70,9 +69,13 @@ awaitable<void> deliver(Services& services, Worker& worker, queue::Destination d
     OutboundDelivery delivery(services, worker, destination);
     auto failure = co_await delivery.run(std::move(*first));
     if (!failure) co_return;
-    // No host took it: what else is due for this destination now meets the same fate without another connection.
+    // No host took it. What comes from a host's being away lasts a while; a reason that is for good meets all that
+    // waits.
+    if (!failure->permanent) services.queue.put_off(destination, failure->text);
     for (;;) {
-        auto next = services.queue.claim(destination, std::chrono::system_clock::now());
+        const auto now = std::chrono::system_clock::now();
+        auto next = failure->permanent ? services.queue.claim(destination, now)
+                                       : services.queue.claim_overdue(destination, now);
         if (!next) co_return;
         auto outcomes = same_for_all(*next, *failure);
         co_await settle(services, std::move(*next), std::move(outcomes), "none", "none");

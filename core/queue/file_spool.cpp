@@ -11,7 +11,8 @@
 #include <filesystem>
 #include <queue/envelope_text.hpp>
 #include <queue/file_spool.hpp>
-#include <random>
+#include <queue/message_id.hpp>
+#include <queue/task_threads.hpp>
 
 namespace postern::queue {
 
@@ -81,37 +82,28 @@ class FileSpool;
 class FileIncoming : public Incoming {
 public:
     FileIncoming(FileSpool& spool, std::string path)
-        : spool_(spool), path_(std::move(path)), file_(path_, O_WRONLY | O_CREAT | O_EXCL) {}
+        : spool_(spool), path_(std::move(path)), file_(std::make_shared<File>(path_, O_WRONLY | O_CREAT | O_EXCL)) {}
     ~FileIncoming() override {
         if (!committed_) ::unlink(path_.c_str());
     }
-    bool good() const { return file_.good(); }
+    bool good() const { return file_->good(); }
     Result<void> append(std::string_view octets) override;
-    Result<void> commit(const QueuedMessage& message) override;
+    void commit(const QueuedMessage& message, Done done) override;
 
 private:
+    friend class FileSpool;
+
     FileSpool& spool_;
     std::string path_;
-    File file_;
+    std::shared_ptr<File> file_;
     bool committed_ = false;
 };
 
 class FileSpool : public Spool {
 public:
-    explicit FileSpool(std::string folder) : folder_(std::move(folder)) {
-        std::random_device random;
-        start_ = static_cast<std::uint64_t>(random()) << 20;
-    }
+    explicit FileSpool(std::string folder) : folder_(std::move(folder)) {}
 
-    std::string new_id() override {
-        const auto now =
-            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-                .count();
-        char text[40];
-        std::snprintf(text, sizeof text, "%011llX%07llX", static_cast<unsigned long long>(now),
-                      static_cast<unsigned long long>((start_ + count_.fetch_add(1)) & 0xfffffff));
-        return text;
-    }
+    std::string new_id() override { return ids_.next(); }
 
     Result<std::unique_ptr<Incoming>> begin() override {
         auto incoming = std::make_unique<FileIncoming>(*this, folder_ + "/incoming/" + new_id());
@@ -125,9 +117,17 @@ public:
         return Ref<MessageSource>(stored);
     }
 
-    Result<void> update(const QueuedMessage& message) override { return write_envelope(message); }
+    Result<QueuedMessage> load(const std::string& id) override;
 
-    Result<void> remove(const std::string& id) override {
+    void update(const QueuedMessage& message, Done done) override {
+        in_turn(message.id, [this, message, done = std::move(done)] { done(write_envelope(message)); });
+    }
+
+    void remove(const std::string& id, Done done) override {
+        in_turn(id, [this, id, done = std::move(done)] { done(remove_files(id)); });
+    }
+
+    Result<void> remove_files(const std::string& id) {
         // The envelope first: without it the body is nobody's, the other way round it would be a damaged message.
         if (::unlink(envelope(id).c_str()) != 0 && errno != ENOENT)
             return failed(problem("cannot remove", envelope(id)));
@@ -136,7 +136,7 @@ public:
         return {};
     }
 
-    Result<std::vector<QueuedMessage>> recover(std::vector<std::string>& damaged) override;
+    Result<void> recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) override;
 
     SpoolHealth health() const override {
         struct statvfs status {};
@@ -158,7 +158,12 @@ public:
     std::string body(const std::string& id) const { return folder_ + "/queue/" + id + ".msg"; }
     std::string envelope(const std::string& id) const { return folder_ + "/queue/" + id + ".env"; }
     Result<void> write_envelope(const QueuedMessage& message);
-    const std::string& folder() const { return folder_; }
+    Result<void> store(const std::string& path, const File& file, const QueuedMessage& message);
+
+    // One thread a message: what is said later about it happens later.
+    void in_turn(const std::string& id, std::function<void()> task) {
+        threads_[std::hash<std::string>()(id) % threads_.size()].run(std::move(task));
+    }
 
 private:
     void set_aside(const std::string& name) const {
@@ -167,24 +172,32 @@ private:
     }
 
     std::string folder_;
-    std::uint64_t start_;
-    std::atomic<std::uint64_t> count_{0};
+    MessageIds ids_;
     std::atomic<std::chrono::steady_clock::rep> failing_until_{0};
+    std::array<TaskThreads, 8> threads_;
 };
 
 Result<void> FileIncoming::append(std::string_view octets) {
-    if (!file_.write(octets)) return spool_.failed(problem("cannot write", path_));
+    if (!file_->write(octets)) return spool_.failed(problem("cannot write", path_));
     return {};
 }
 
-Result<void> FileIncoming::commit(const QueuedMessage& message) {
+void FileIncoming::commit(const QueuedMessage& message, Done done) {
+    committed_ = true;  // from here on the file is the task's
+    spool_.in_turn(message.id, [spool = &spool_, path = path_, file = file_, message, done = std::move(done)] {
+        auto stored = spool->store(path, *file, message);
+        if (!stored) ::unlink(path.c_str());
+        done(std::move(stored));
+    });
+}
+
+Result<void> FileSpool::store(const std::string& path, const File& file, const QueuedMessage& message) {
     // A failed sync may have dropped the pages: this file is given up, never synced again.
-    if (!file_.sync()) return spool_.failed(problem("cannot sync", path_));
-    const auto stored = spool_.body(message.id);
-    if (::rename(path_.c_str(), stored.c_str()) != 0) return spool_.failed(problem("cannot rename", path_));
-    committed_ = true;
-    if (auto written = spool_.write_envelope(message); !written) {
-        ::unlink(spool_.envelope(message.id).c_str());
+    if (!file.sync()) return failed(problem("cannot sync", path));
+    const auto stored = body(message.id);
+    if (::rename(path.c_str(), stored.c_str()) != 0) return failed(problem("cannot rename", path));
+    if (auto written = write_envelope(message); !written) {
+        ::unlink(envelope(message.id).c_str());
         ::unlink(stored.c_str());
         return written;
     }
@@ -215,11 +228,15 @@ std::string read_whole(const std::string& path) {
     return text;
 }
 
-Result<std::vector<QueuedMessage>> FileSpool::recover(std::vector<std::string>& damaged) {
+Result<QueuedMessage> FileSpool::load(const std::string& id) {
+    if (::access(envelope(id).c_str(), R_OK) != 0) return problem("cannot read", envelope(id));
+    return parse_envelope(read_whole(envelope(id)));
+}
+
+Result<void> FileSpool::recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) {
     std::error_code error;
     // Never acknowledged: a crash between 354 and 250.
     for (const auto& left : fs::directory_iterator(folder_ + "/incoming", error)) fs::remove(left.path(), error);
-    std::vector<QueuedMessage> waiting;
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(folder_ + "/queue", error))
         names.push_back(entry.path().filename());
@@ -234,7 +251,7 @@ Result<std::vector<QueuedMessage>> FileSpool::recover(std::vector<std::string>& 
             const bool whole = message && message->id == id && fs::exists(body(id), error) &&
                                fs::file_size(body(id), error) == message->size;
             if (whole) {
-                waiting.push_back(std::move(*message));
+                found(waiting_of(*message));
                 continue;
             }
             damaged.push_back(name + (message
@@ -247,7 +264,7 @@ Result<std::vector<QueuedMessage>> FileSpool::recover(std::vector<std::string>& 
             set_aside(name);
         }
     }
-    return waiting;
+    return {};
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 // Where accepted mail lives until it is delivered: the abstract class, and what it stores. A 250 after the data is a
-// promise, and this is who keeps it. Nothing outside queue/ assumes how. file_spool.hpp is the reference: one message,
-// one file.
+// promise, and this is who keeps it. Nothing outside queue/ assumes how: log_spool.hpp is what runs, file_spool.hpp the
+// reference (one message, one file).
 #pragma once
 
 #include <base/failure.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <postern/delivery.hpp>
 #include <postern/types.hpp>
@@ -39,13 +40,29 @@ struct QueuedMessage {
     std::vector<QueuedRecipient> recipients;  // those still to be delivered
 };
 
+// All that the schedule keeps of a message that merely waits; the envelope stays in the spool.
+struct Waiting {
+    struct Due {
+        std::string domain, requirement, route;
+        Time next_attempt{};  // the earliest of the recipients that go this way
+    };
+    std::string id;
+    Time received{};
+    bool held = false;
+    std::vector<Due> due;  // one a way
+};
+Waiting waiting_of(const QueuedMessage& message);
+
+// Called once, on a thread of the spool's: it hands on and returns. Without a value: nothing was kept.
+using Done = std::function<void(Result<void>)>;
+
 // A message on its way in. Discarded unless committed; appends may block on the page cache only.
 class Incoming {
 public:
     virtual ~Incoming() = default;
     virtual Result<void> append(std::string_view octets) = 0;
-    // Durable when it returns (data, name and folder synced). Blocks: never on a worker. Sets message.id's file.
-    virtual Result<void> commit(const QueuedMessage& message) = 0;
+    // Durable when `done` is told so (data, name and folder synced). Does not block; nothing is appended afterwards.
+    virtual void commit(const QueuedMessage& message, Done done) = 0;
 };
 
 enum class SpoolHealth : std::uint8_t { good, full, failing };
@@ -55,13 +72,22 @@ public:
     virtual ~Spool() = default;
     virtual std::string new_id() = 0;
     virtual Result<std::unique_ptr<Incoming>> begin() = 0;
+    // The octets. Nothing is read before the first read_at, which may block and fails where the octets are not whole.
     virtual Result<Ref<MessageSource>> open(const std::string& id) = 0;
-    // Durable when they return; block.
-    virtual Result<void> update(const QueuedMessage& message) = 0;
-    virtual Result<void> remove(const std::string& id) = 0;
-    // At start: everything that waits; what cannot be read is set aside and named in `damaged`.
-    virtual Result<std::vector<QueuedMessage>> recover(std::vector<std::string>& damaged) = 0;
+    // The envelope; reads the disk where it is not cached.
+    virtual Result<QueuedMessage> load(const std::string& id) = 0;
+    // Of one message in the order of the calls; durable when `done` is told so. Do not block.
+    virtual void update(const QueuedMessage& message, Done done) = 0;
+    virtual void remove(const std::string& id, Done done) = 0;
+    // At start, once: `found` is called for everything that waits; what cannot be read is set aside and named in
+    // `damaged`.
+    virtual Result<void> recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) = 0;
     virtual SpoolHealth health() const = 0;  // cheap: asked at MAIL
 };
+
+// For whoever may block: the calls above, awaited.
+Result<void> commit_and_wait(Incoming& incoming, const QueuedMessage& message);
+Result<void> update_and_wait(Spool& spool, const QueuedMessage& message);
+Result<void> remove_and_wait(Spool& spool, const std::string& id);
 
 }  // namespace postern::queue

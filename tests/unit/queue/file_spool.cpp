@@ -42,11 +42,11 @@ struct Fixture {
     std::string store(const QueuedMessage& one) const {
         auto incoming = std::move(*spool->begin());
         REQUIRE(incoming->append("Subject: x\r\n\r\n").has_value());
-        REQUIRE(incoming->commit(one).has_value());
+        REQUIRE(commit_and_wait(*incoming, one).has_value());
         return one.id;
     }
     Queue queue() {
-        Queue::Parts parts{*spool, log, counters, {}, {}, "mail1.contoso.com", [this] { return now; }};
+        Queue::Parts parts{*spool, log, counters, {}, {}, "mail1.contoso.com", [this] { return now; }, {}, {}};
         parts.router = [](const QueuedMessage&, const QueuedRecipient& one) {
             return Destination{"smtp:Internet", one.domain, one.requirement};
         };
@@ -58,6 +58,12 @@ struct Fixture {
     Quiet log;
     Counters counters;
     Time now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    // What a start finds.
+    static std::vector<Waiting> recovered(Spool& from, std::vector<std::string>& damaged) {
+        std::vector<Waiting> waiting;
+        REQUIRE(from.recover([&](Waiting one) { waiting.push_back(std::move(one)); }, damaged).has_value());
+        return waiting;
+    }
     std::vector<std::string> damaged;
 };
 
@@ -96,10 +102,9 @@ TEST_CASE("what was committed is there after a restart, what was not is gone", "
     auto unfinished = std::move(*f.spool->begin());
     REQUIRE(unfinished->append("half").has_value());
     auto again = std::move(*open_file_spool(f.folder));
-    const auto waiting = again->recover(f.damaged);
-    REQUIRE(waiting.has_value());
-    REQUIRE(waiting->size() == 1);
-    CHECK(waiting->front().id == id);
+    const auto waiting = Fixture::recovered(*again, f.damaged);
+    REQUIRE(waiting.size() == 1);
+    CHECK(waiting.front().id == id);
     CHECK(f.damaged.empty());
 }
 
@@ -109,9 +114,9 @@ TEST_CASE("damaged and foreign files are set aside and stop nothing else", "[spo
     std::filesystem::resize_file(f.folder + "/queue/" + torn + ".env", 40);
     std::filesystem::resize_file(f.folder + "/queue/" + cut + ".msg", 3);
     std::ofstream(f.folder + "/queue/stray") << "x";
-    const auto waiting = f.spool->recover(f.damaged);
-    REQUIRE(waiting->size() == 1);
-    CHECK(waiting->front().id == good);
+    const auto waiting = Fixture::recovered(*f.spool, f.damaged);
+    REQUIRE(waiting.size() == 1);
+    CHECK(waiting.front().id == good);
     CHECK(f.damaged.size() == 3);
     CHECK(std::filesystem::exists(f.folder + "/damaged/" + torn + ".msg"));
 }
@@ -121,14 +126,15 @@ TEST_CASE("delivered recipients are dropped durably, deferred ones wait their ti
     auto queue = f.queue();
     auto incoming = std::move(*f.spool->begin());
     REQUIRE(incoming->append("Subject: x\r\n\r\n").has_value());
-    REQUIRE(queue.submit(*incoming, f.message()).has_value());
+    REQUIRE(queue.submit_and_wait(std::move(incoming), f.message()).has_value());
     REQUIRE(queue.due(f.now).size() == 2);
     for (const auto& destination : queue.due(f.now)) {
         const auto batch = queue.claim(destination, f.now);
         REQUIRE(batch);
         CHECK_FALSE(queue.claim(destination, f.now));
-        queue.settle(*batch, {outcome(destination.domain == "b.example" ? VerdictKind::proceed : VerdictKind::defer)},
-                     "r", "none");
+        queue.settle_and_wait(*batch,
+                              {outcome(destination.domain == "b.example" ? VerdictKind::proceed : VerdictKind::defer)},
+                              "r", "none");
     }
     CHECK(queue.due(f.now).empty());
     CHECK(queue.due(f.now + std::chrono::seconds(61)).size() == 1);
@@ -146,14 +152,14 @@ TEST_CASE("a refused recipient gives one notice, and a refused notice is held", 
     one.recipients.pop_back();
     auto incoming = std::move(*f.spool->begin());
     REQUIRE(incoming->append("Subject: x\r\n\r\n").has_value());
-    REQUIRE(queue.submit(*incoming, one).has_value());
+    REQUIRE(queue.submit_and_wait(std::move(incoming), one).has_value());
     auto batch = queue.claim({"smtp:Internet", "b.example", ""}, f.now);
-    queue.settle(*batch, {outcome(VerdictKind::reject)}, "r", "none");
+    queue.settle_and_wait(*batch, {outcome(VerdictKind::reject)}, "r", "none");
     REQUIRE(queue.size() == 1);
     batch = queue.claim({"smtp:Internet", "a.example", ""}, f.now);
     REQUIRE(batch);
     CHECK(batch->message.sender.empty());
-    queue.settle(*batch, {outcome(VerdictKind::reject)}, "r", "none");
+    queue.settle_and_wait(*batch, {outcome(VerdictKind::reject)}, "r", "none");
     CHECK(queue.size() == 1);
     CHECK(queue.due(f.now + std::chrono::hours(1000)).empty());
     CHECK(f.log.ids.back() == "held");
@@ -168,10 +174,10 @@ TEST_CASE("only opportunistic mail is tried in clear after a failed handshake", 
         one.recipients[0].requirement = requirement;
         auto incoming = std::move(*f.spool->begin());
         REQUIRE(incoming->append("Subject: x\r\n\r\n").has_value());
-        REQUIRE(queue.submit(*incoming, one).has_value());
+        REQUIRE(queue.submit_and_wait(std::move(incoming), one).has_value());
         const Destination destination{"smtp:Internet", "b.example", requirement};
         auto batch = queue.claim(destination, f.now);
-        queue.settle(*batch, {outcome(VerdictKind::defer, "handshake-failed")}, "r", "none");
+        queue.settle_and_wait(*batch, {outcome(VerdictKind::defer, "handshake-failed")}, "r", "none");
         batch = queue.claim(destination, f.now + std::chrono::hours(1));
         REQUIRE(batch);
         CHECK(batch->clear_allowed == std::string(requirement).empty());

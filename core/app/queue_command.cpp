@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <app/queue_command.hpp>
+#include <boost/json.hpp>
+#include <charconv>
+#include <queue/queue_verbs.hpp>
+
+namespace postern::app {
+
+namespace json = boost::json;
+
+const char* const queue_usage =
+    "  queue list [WHICH] [--limit N] [--json] | queue destinations [--json]\n"
+    "      what waits, the oldest first (100 lines unless told), and where mail is put off\n"
+    "  queue show ID [--body] [--json]\n"
+    "      envelope, last answers and next attempts; the message itself\n"
+    "  queue retry|hold|release|remove|bounce WHICH [--json]\n"
+    "      try now; leave alone; let a held one go; drop without a word; give back to the sender\n"
+    "      WHICH: ID..., --domain D, --sender ADDRESS|@D|'<>', --reason TEXT, --older 4h, --younger 10m, --held, "
+    "--all\n"
+    "  trace ID|ADDRESS [--json]\n"
+    "      where a message is and what the last attempts said\n";
+
+namespace {
+
+constexpr int exit_nothing = 1, exit_wrong_words = 2;
+
+std::string utc(Time time) {
+    const auto seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+struct Words {
+    queue::Selection which;
+    std::size_t limit = 100;
+    bool json = false, body = false;
+    std::string fault;
+};
+
+// The value of an option that has one; false: it is none of those.
+bool take_value(Words& into, const std::string& option, const std::string& value) {
+    if (option == "--domain") into.which.domain = value;
+    else if (option == "--sender") into.which.sender = value == "<>" ? std::string() : value;
+    else if (option == "--reason") into.which.reason = value;
+    else if (option == "--older" || option == "--younger") {
+        auto& age = option == "--older" ? into.which.older : into.which.younger;
+        age = queue::parse_age(value);
+        if (!age) into.fault = option + " wants an age such as 90s, 15m, 4h or 2d, not " + value;
+    } else if (option == "--limit") {
+        const auto read = std::from_chars(value.data(), value.data() + value.size(), into.limit);
+        if (read.ec != std::errc() || *read.ptr) into.fault = "--limit wants a number, not " + value;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+Words parse(const std::vector<std::string>& words, std::size_t from) {
+    Words parsed;
+    for (auto i = from; i < words.size(); ++i) {
+        const auto& word = words[i];
+        if (word == "--json") parsed.json = true;
+        else if (word == "--body") parsed.body = true;
+        else if (word == "--held") parsed.which.held = true;
+        else if (word == "--all") parsed.which.all = true;
+        else if (!word.starts_with("--")) parsed.which.ids.push_back(word);
+        else if (i + 1 < words.size() && take_value(parsed, word, words[i + 1])) ++i;
+        else parsed.fault = "there is no option " + word + (i + 1 < words.size() ? "" : ", or its value is missing");
+    }
+    return parsed;
+}
+
+VerbResult usage(const std::string& fault) {
+    return {exit_wrong_words, {}, (fault.empty() ? std::string() : "postern queue: " + fault + "\n") + queue_usage};
+}
+
+json::object to_json(const queue::ListedMessage& one) {
+    const auto& message = one.message;
+    json::array recipients;
+    for (const auto& to : message.recipients)
+        recipients.push_back(json::object{{"address", to.address},
+                                          {"requirement", to.requirement},
+                                          {"attempts", to.attempts},
+                                          {"next_attempt", utc(to.next_attempt)},
+                                          {"status", to.status},
+                                          {"text", to.text}});
+    return {{"id", message.id},
+            {"received", utc(message.received)},
+            {"sender", message.sender},
+            {"size", message.size},
+            {"connector", message.connector},
+            {"session", message.session},
+            {"domain_secured", message.domain_secured},
+            {"state", one.in_flight  ? "delivering"
+                      : message.held ? "held"
+                                     : "waiting"},
+            {"recipients", std::move(recipients)}};
+}
+
+std::string to_text(const queue::ListedMessage& one, bool long_form) {
+    const auto& message = one.message;
+    std::string text = message.id + "  " + utc(message.received) + "  " + std::to_string(message.size) + "  <" +
+                       message.sender + ">  " +
+                       (one.in_flight  ? "delivering"
+                        : message.held ? "held"
+                                       : "waiting") +
+                       "\n";
+    if (long_form)
+        text += "    received by " + message.connector + " in session " + message.session +
+                (message.domain_secured ? ", domain-secured" : "") + "\n";
+    for (const auto& to : message.recipients) {
+        text += "    to <" + to.address + ">";
+        if (!to.requirement.empty()) text += " " + to.requirement;
+        text += ", " + std::to_string(to.attempts) + " attempts";
+        if (!message.held) text += ", next " + utc(to.next_attempt);
+        if (!to.text.empty()) text += "\n        " + to.status + " " + escaped(to.text);
+        text += "\n";
+    }
+    return text;
+}
+
+VerbResult list(queue::QueueVerbs& verbs, const Words& words, bool long_form) {
+    json::array all;
+    std::string text;
+    std::size_t count = 0;
+    verbs.list(words.which, [&](const queue::ListedMessage& one) {
+        if (++count > words.limit) return false;
+        if (words.json) all.push_back(to_json(one));
+        else text += to_text(one, long_form);
+        return true;
+    });
+    if (words.json) return {count ? 0 : exit_nothing, json::serialize(all) + "\n", {}};
+    if (count > words.limit) text += "and more: --limit N shows them\n";
+    return {count ? 0 : exit_nothing, std::move(text), count ? "" : "nothing of that kind waits\n"};
+}
+
+VerbResult destinations(const queue::QueueVerbs& verbs, const Words& words) {
+    json::array all;
+    std::string text;
+    for (const auto& one : verbs.destinations()) {
+        if (words.json) {
+            all.push_back(
+                json::object{{"route", one.destination.route},
+                             {"domain", one.destination.domain},
+                             {"requirement", one.destination.requirement},
+                             {"waiting", one.waiting},
+                             {"delivering", one.in_flight},
+                             {"put_off_until", one.put_off_until ? json::value(utc(*one.put_off_until)) : nullptr},
+                             {"why", one.why}});
+            continue;
+        }
+        text += one.destination.domain + "  " + one.destination.route + "  " + std::to_string(one.waiting) +
+                " waiting, " + std::to_string(one.in_flight) + " being delivered\n";
+        if (one.put_off_until) text += "    put off until " + utc(*one.put_off_until) + ": " + escaped(one.why) + "\n";
+    }
+    return {0, words.json ? json::serialize(all) + "\n" : text, {}};
+}
+
+VerbResult body(queue::Spool& spool, const std::string& id) {
+    auto source = spool.open(id);
+    if (!source) return {exit_nothing, {}, source.error().text + "\n"};
+    const auto size = (*source)->size();
+    constexpr std::uint64_t most = 1u << 20;
+    std::string octets(size ? static_cast<std::size_t>(std::min(*size, most)) : 0, '\0');
+    const auto count = (*source)->read_at(0, {reinterpret_cast<std::uint8_t*>(octets.data()), octets.size()});
+    if (!count) return {exit_nothing, {}, count.failure.text + "\n"};
+    octets.resize(*count);
+    // It goes to a terminal: what is no text is shown, not sent.
+    std::string text;
+    for (std::size_t at = 0; at < octets.size();) {
+        const auto end = std::min(octets.find('\n', at), octets.size());
+        auto line = octets.substr(at, end - at);
+        if (line.ends_with('\r')) line.pop_back();
+        text += escaped(line) + "\n";
+        at = end + 1;
+    }
+    return {0, text, size && *size > most ? "(the first MiB)\n" : ""};
+}
+
+VerbResult act(queue::QueueVerbs& verbs, queue::QueueVerb verb, const std::string& done_word, const Words& words) {
+    if (words.which.empty()) return usage("say which: an id, --domain, --sender, --reason, --older, --held or --all");
+    json::array all;
+    VerbResult result;
+    std::size_t done = 0, seen = 0;
+    verbs.act(verb, words.which, [&](const queue::QueuedMessage& message, const std::string& not_done) {
+        ++seen;
+        done += not_done.empty();
+        if (words.json)
+            all.push_back(json::object{{"id", message.id}, {"done", not_done.empty()}, {"why_not", not_done}});
+        else if (not_done.empty()) result.out += message.id + " " + done_word + "\n";
+        else result.err += message.id + " " + not_done + "\n";
+    });
+    if (words.json) result.out = json::serialize(all) + "\n";
+    else if (seen == 0) result.err = "nothing of that kind waits\n";
+    result.status = seen > 0 && done == seen ? 0 : exit_nothing;
+    return result;
+}
+
+VerbResult trace(queue::QueueVerbs& verbs, const std::vector<std::string>& words) {
+    auto parsed = parse(words, 1);
+    if (!parsed.fault.empty() || parsed.which.ids.size() != 1) return usage(parsed.fault);
+    const auto wanted = parsed.which.ids.front();
+    if (queue::key_of(wanted)) return list(verbs, parsed, true);
+    json::array all;
+    std::string text;
+    parsed.which.ids.clear();
+    verbs.list(parsed.which, [&](const queue::ListedMessage& one) {
+        const bool named = one.message.sender == wanted ||
+                           std::ranges::find(one.message.recipients, wanted, &queue::QueuedRecipient::address) !=
+                               one.message.recipients.end();
+        if (!named) return true;
+        if (parsed.json) all.push_back(to_json(one));
+        else text += to_text(one, true);
+        return all.size() < parsed.limit;
+    });
+    const bool found = !all.empty() || !text.empty();
+    if (parsed.json) text = json::serialize(all) + "\n";
+    return {found ? 0 : exit_nothing, text, found ? "" : "nothing from or to " + wanted + " waits\n"};
+}
+
+}  // namespace
+
+VerbResult queue_command(queue::Queue& queue, queue::Spool& spool, const std::vector<std::string>& words) {
+    queue::QueueVerbs verbs(queue);
+    if (words.front() == "trace") return trace(verbs, words);
+    if (words.size() < 2) return usage({});
+    const auto& verb = words[1];
+    auto parsed = parse(words, 2);
+    if (!parsed.fault.empty()) return usage(parsed.fault);
+    if (verb == "list") return list(verbs, parsed, false);
+    if (verb == "destinations") return destinations(verbs, parsed);
+    if (verb == "show") {
+        if (parsed.which.ids.size() != 1) return usage("show wants one id");
+        auto shown = list(verbs, parsed, true);
+        if (shown.status == 0 && parsed.body) {
+            auto octets = body(spool, parsed.which.ids.front());
+            octets.out = shown.out + "\n" + octets.out;
+            return octets;
+        }
+        return shown;
+    }
+    if (verb == "retry") return act(verbs, queue::QueueVerb::retry, "is due now", parsed);
+    if (verb == "hold") return act(verbs, queue::QueueVerb::hold, "is held", parsed);
+    if (verb == "release") return act(verbs, queue::QueueVerb::release, "is due again", parsed);
+    if (verb == "remove") return act(verbs, queue::QueueVerb::remove, "is removed", parsed);
+    if (verb == "bounce") return act(verbs, queue::QueueVerb::bounce, "goes back to its sender", parsed);
+    return usage("there is no queue " + verb);
+}
+
+}  // namespace postern::app

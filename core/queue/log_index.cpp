@@ -1,0 +1,248 @@
+#include <lmdb.h>
+
+#include <cstring>
+#include <filesystem>
+#include <queue/checksum.hpp>
+#include <queue/log_index.hpp>
+
+namespace postern::queue {
+
+namespace {
+
+// Address space, not memory: about a hundred octets a waiting message are used.
+constexpr std::size_t largest = std::size_t{64} << 30;
+
+Problem problem(const std::string& what, int error) { return {"spool-failing", what + ": " + mdb_strerror(error)}; }
+
+class Writer {
+public:
+    template <class T>
+    void number(T value) {
+        octets_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    void text(const std::string& value) {
+        number(static_cast<std::uint32_t>(value.size()));
+        octets_ += value;
+    }
+    std::string done() {
+        number(crc32c(octets_));
+        return std::move(octets_);
+    }
+
+private:
+    std::string octets_;
+};
+
+class Reader {
+public:
+    explicit Reader(std::string_view octets) : rest_(octets) {
+        std::uint32_t sum = 0;
+        good_ = octets.size() >= sizeof sum;
+        if (!good_) return;
+        std::memcpy(&sum, octets.data() + octets.size() - sizeof sum, sizeof sum);
+        rest_.remove_suffix(sizeof sum);
+        good_ = crc32c(rest_) == sum;
+    }
+    template <class T>
+    T number() {
+        T value{};
+        good_ &= rest_.size() >= sizeof value;
+        if (!good_) return value;
+        std::memcpy(&value, rest_.data(), sizeof value);
+        rest_.remove_prefix(sizeof value);
+        return value;
+    }
+    std::string text() {
+        const auto length = number<std::uint32_t>();
+        good_ &= rest_.size() >= length;
+        if (!good_) return {};
+        std::string value(rest_.substr(0, length));
+        rest_.remove_prefix(length);
+        return value;
+    }
+    bool good() const { return good_; }
+
+private:
+    std::string_view rest_;
+    bool good_;
+};
+
+std::int64_t seconds(Time time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+Time time_of(std::int64_t count) { return Time(std::chrono::seconds(count)); }
+
+std::string value_of(const Place& place, const Waiting& waiting) {
+    Writer to;
+    for (const auto part : {place.body_segment, place.body_at, place.body_length, place.envelope_segment,
+                            place.envelope_at, place.envelope_length})
+        to.number(part);
+    to.number(static_cast<std::uint8_t>(place.in_file));
+    to.number(static_cast<std::uint8_t>(waiting.held));
+    to.number(seconds(waiting.received));
+    to.number(static_cast<std::uint32_t>(waiting.due.size()));
+    for (const auto& due : waiting.due) {
+        to.number(seconds(due.next_attempt));
+        to.text(due.domain);
+        to.text(due.requirement);
+        to.text(due.route);
+    }
+    return to.done();
+}
+
+bool parse(std::string_view octets, Place& place, Waiting& waiting) {
+    Reader from(octets);
+    for (auto* part : {&place.body_segment, &place.body_at, &place.body_length, &place.envelope_segment,
+                       &place.envelope_at, &place.envelope_length})
+        *part = from.number<std::uint32_t>();
+    place.in_file = from.number<std::uint8_t>() != 0;
+    place.indexed = true;
+    waiting.held = from.number<std::uint8_t>() != 0;
+    waiting.received = time_of(from.number<std::int64_t>());
+    for (auto left = from.number<std::uint32_t>(); from.good() && left > 0; --left) {
+        auto& due = waiting.due.emplace_back();
+        due.next_attempt = time_of(from.number<std::int64_t>());
+        due.domain = from.text();
+        due.requirement = from.text();
+        due.route = from.text();
+    }
+    return from.good();
+}
+
+std::string head_of(LogPosition position, const std::map<std::uint32_t, std::uint32_t>& refers) {
+    Writer to;
+    to.number(position.segment);
+    to.number(position.offset);
+    to.number(static_cast<std::uint32_t>(refers.size()));
+    for (const auto& [segment, oldest] : refers) {
+        to.number(segment);
+        to.number(oldest);
+    }
+    return to.done();
+}
+
+std::string key_octets(const MessageKey& key) { return id_of(key); }
+
+class Transaction {
+public:
+    Transaction(MDB_env* env, unsigned flags) : error_(mdb_txn_begin(env, nullptr, flags, &txn_)) {}
+    ~Transaction() {
+        if (txn_) mdb_txn_abort(txn_);
+    }
+    int error() const { return error_; }
+    MDB_txn* get() const { return txn_; }
+    int commit() { return mdb_txn_commit(std::exchange(txn_, nullptr)); }
+
+private:
+    MDB_txn* txn_ = nullptr;
+    int error_;
+};
+
+MDB_val val(std::string_view octets) { return {octets.size(), const_cast<char*>(octets.data())}; }
+std::string_view view(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
+
+constexpr std::string_view head_key = "head";
+
+}  // namespace
+
+LogIndex::~LogIndex() { mdb_env_close(env_); }
+
+void LogIndex::erase(const std::string& folder) {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+}
+
+Result<std::unique_ptr<LogIndex>> LogIndex::open(const std::string& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return Problem{"spool-failing", "cannot make " + folder + ": " + error.message()};
+    MDB_env* env = nullptr;
+    if (const int failed = mdb_env_create(&env)) return problem("cannot open " + folder, failed);
+    std::unique_ptr<LogIndex> index(new LogIndex(env));
+    mdb_env_set_mapsize(env, largest);
+    mdb_env_set_maxdbs(env, 2);
+    if (const int failed = mdb_env_open(env, folder.c_str(), MDB_NORDAHEAD | MDB_NOTLS, 0600))
+        return problem("cannot open " + folder, failed);
+    Transaction txn(env, 0);
+    int failed = txn.error();
+    if (!failed) failed = mdb_dbi_open(txn.get(), "messages", MDB_CREATE, &index->messages_);
+    if (!failed) failed = mdb_dbi_open(txn.get(), "about", MDB_CREATE, &index->about_);
+    if (!failed) failed = txn.commit();
+    if (failed) return problem("cannot open " + folder, failed);
+    return index;
+}
+
+LogIndex::Contents LogIndex::head() const {
+    Contents contents;
+    const Transaction txn(env_, MDB_RDONLY);
+    auto key = val(head_key);
+    MDB_val value;
+    if (txn.error() || mdb_get(txn.get(), about_, &key, &value) != 0) return contents;
+    Reader from(view(value));
+    contents.position.segment = from.number<std::uint32_t>();
+    contents.position.offset = from.number<std::uint64_t>();
+    for (auto left = from.number<std::uint32_t>(); from.good() && left > 0; --left) {
+        const auto segment = from.number<std::uint32_t>();
+        contents.refers[segment] = from.number<std::uint32_t>();
+    }
+    contents.whole = from.good();
+    return contents;
+}
+
+LogIndex::Contents LogIndex::read(const std::function<void(const MessageKey&, const Place&, Waiting)>& found) const {
+    auto contents = head();
+    const Transaction txn(env_, MDB_RDONLY);
+    MDB_cursor* cursor = nullptr;
+    if (txn.error() || mdb_cursor_open(txn.get(), messages_, &cursor) != 0) {
+        contents.whole = false;
+        return contents;
+    }
+    MDB_val key, value;
+    int ended = 0;
+    while (contents.whole && (ended = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        Place place;
+        Waiting waiting;
+        const auto id = key_of(view(key));
+        contents.whole = id && parse(view(value), place, waiting);
+        if (!contents.whole) break;
+        waiting.id = view(key);
+        found(*id, place, std::move(waiting));
+    }
+    mdb_cursor_close(cursor);
+    contents.whole &= ended == 0 || ended == MDB_NOTFOUND;
+    return contents;
+}
+
+Result<void> LogIndex::write(const std::vector<IndexChange>& changes, LogPosition position,
+                             const std::map<std::uint32_t, std::uint32_t>& refers) {
+    Transaction txn(env_, 0);
+    int failed = txn.error();
+    for (auto one = changes.begin(); !failed && one != changes.end(); ++one) {
+        const auto id = key_octets(one->key);
+        auto key = val(id);
+        if (!one->place) {
+            failed = mdb_del(txn.get(), messages_, &key, nullptr);
+            if (failed == MDB_NOTFOUND) failed = 0;
+            continue;
+        }
+        Waiting known;
+        MDB_val old;
+        if (!one->waiting) {
+            Place before;
+            failed = mdb_get(txn.get(), messages_, &key, &old);
+            if (!failed && !parse(view(old), before, known)) failed = MDB_CORRUPTED;
+            if (failed) break;
+        }
+        const auto octets = value_of(*one->place, one->waiting ? *one->waiting : known);
+        auto value = val(octets);
+        failed = mdb_put(txn.get(), messages_, &key, &value, 0);
+    }
+    const auto head = head_of(position, refers);
+    auto key = val(head_key), value = val(head);
+    if (!failed) failed = mdb_put(txn.get(), about_, &key, &value, 0);
+    if (!failed) failed = txn.commit();
+    if (failed) return problem("cannot write the queue's index", failed);
+    return {};
+}
+
+}  // namespace postern::queue

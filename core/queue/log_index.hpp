@@ -1,0 +1,40 @@
+// What waits, by id, with its place in the log and what the schedule needs of it: an LMDB file that is written about
+// each second, together with the position up to which it knows the log. A start reads it instead of the log's history;
+// lost or damaged it is made anew by reading all of the log. The only one who knows LMDB.
+#pragma once
+
+#include <memory>
+#include <queue/places.hpp>
+
+struct MDB_env;
+
+namespace postern::queue {
+
+class LogIndex {
+public:
+    // Makes it where there is none. A failure says why it cannot be believed; then erase() and open again.
+    static Result<std::unique_ptr<LogIndex>> open(const std::string& folder);
+    static void erase(const std::string& folder);
+    ~LogIndex();
+
+    // All of it; `whole` false: something in it is damaged, and what was told before is not to be used.
+    struct Contents {
+        LogPosition position;
+        std::map<std::uint32_t, std::uint32_t> refers;
+        bool whole = true;
+    };
+    Contents read(const std::function<void(const MessageKey&, const Place&, Waiting)>& found) const;
+    // Position and segments alone.
+    Contents head() const;
+
+    // One durable transaction.
+    Result<void> write(const std::vector<IndexChange>& changes, LogPosition position,
+                       const std::map<std::uint32_t, std::uint32_t>& refers);
+
+private:
+    explicit LogIndex(MDB_env* env) : env_(env) {}
+    MDB_env* env_;
+    unsigned messages_ = 0, about_ = 0;
+};
+
+}  // namespace postern::queue

@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <queue/crash_point.hpp>
+#include <queue/log_writer.hpp>
+
+namespace postern::queue {
+
+namespace {
+constexpr std::size_t most_records = 1000;
+constexpr std::uint64_t most_octets = 2u << 20;
+}  // namespace
+
+void LogWriter::start(LogPosition position) {
+    last_number_ = position.segment;
+    durable_ = position.offset;
+    thread_ = std::thread([this] { run(); });
+}
+
+void LogWriter::stop() {
+    {
+        std::lock_guard lock(mutex_);
+        ending_ = true;
+    }
+    news_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void LogWriter::submit(LogRequest request) {
+    bool wake = false;
+    {
+        std::lock_guard lock(mutex_);
+        waiting_.push_back(std::move(request));
+        wake = std::exchange(asleep_, false);
+    }
+    if (wake) news_.notify_one();
+}
+
+void LogWriter::run() {
+    for (;;) {
+        if (next_taken_ == taken_.size()) {
+            taken_.clear();
+            next_taken_ = 0;
+            std::unique_lock lock(mutex_);
+            while (waiting_.empty() && !ending_) {
+                asleep_ = true;
+                news_.wait(lock);
+            }
+            asleep_ = false;
+            if (waiting_.empty()) return;
+            taken_.swap(waiting_);
+        }
+        auto batch = next_batch();
+        crash_point("commit.taken");
+        auto written = batch.changes.empty() ? Result<void>() : write(batch);
+        finish(batch, written);
+    }
+}
+
+// Drops what has become needless: a move of a message that is elsewhere by now, or of which this batch says more; a
+// removal of what is not there.
+bool LogWriter::prepare(LogRequest& request, const Batch& batch) const {
+    auto header = header_of(request.record);
+    const auto key = key_of(header);
+    if (request.only_from) {
+        const auto place = parts_.places.find(key);
+        return place && place->is(*request.only_from) &&
+               std::ranges::find(batch.changes, key, &Change::key) == batch.changes.end();
+    }
+    if (header.kind != RecordKind::removal) return true;
+    const auto place = parts_.places.find(key);
+    if (request.refers && place) return false;
+    if (!request.refers && !place) return false;
+    if (place) request.refers = place->body_segment;
+    header.refers = request.refers;
+    std::memcpy(request.record.data(), &header, sizeof header);
+    return true;
+}
+
+LogWriter::Batch LogWriter::next_batch() {
+    Batch batch;
+    batch.octets = sizeof(RecordHeader);
+    while (next_taken_ < taken_.size() && batch.requests.size() < most_records && batch.octets < most_octets) {
+        auto& request = taken_[next_taken_++];
+        if (prepare(request, batch)) {
+            const auto header = header_of(request.record);
+            batch.changes.push_back({header.kind, key_of(header), 0, static_cast<std::uint32_t>(batch.octets),
+                                     header.length, request.refers, request.in_file, std::move(request.waiting)});
+            batch.octets += request.record.size();
+        } else {
+            request.record.clear();
+        }
+        batch.requests.push_back(std::move(request));
+    }
+    return batch;
+}
+
+Result<void> LogWriter::make_room(std::uint64_t octets) {
+    if (segment_ && durable_ + octets <= segment_->size) return {};
+    auto next = parts_.segments.begin_next(last_number_, durable_, first_block_);
+    if (!next) return next.error();
+    if (block + octets > (*next)->size)
+        return Problem{"spool-failing", (*next)->path + " is too small for this message"};
+    segment_ = *next;
+    // Until the first batch is durable the one before stays the last that is believed.
+    parts_.segment_begun();
+    return {};
+}
+
+Result<void> LogWriter::write(Batch& batch) {
+    if (auto room = make_room(block + whole_blocks(batch.octets)); !room) return room;
+    const auto at = first_block_.empty() ? durable_ : block;
+    const auto length = static_cast<std::uint32_t>(batch.octets - sizeof(RecordHeader));
+    auto header = batch_header(segment_->epoch, at, length);
+    std::vector<iovec> pieces;
+    pieces.reserve(batch.requests.size() + 2);
+    if (!first_block_.empty()) pieces.push_back({first_block_.data(), first_block_.size()});
+    pieces.push_back({header.data(), header.size()});
+    for (auto& request : batch.requests) {
+        if (request.record.empty()) continue;
+        seal(request.record, segment_->epoch);
+        pieces.push_back({request.record.data(), request.record.size()});
+    }
+    const auto from = first_block_.empty() ? at : 0;
+    const bool written = parts_.disk.write_at(segment_->file.get(), pieces, from);
+    if (written) crash_point("commit.written");
+    if (!written || !parts_.disk.sync_data(segment_->file.get())) {
+        // The pages may be gone although a second sync would succeed: this segment is never written again, and the next
+        // one says how far it may be believed. One that never had a durable batch says nothing at all.
+        Problem why{"spool-failing", "cannot write " + segment_->path + ": " + std::strerror(errno)};
+        segment_.reset();
+        first_block_.clear();
+        return why;
+    }
+    crash_point("commit.synced");
+    first_block_.clear();
+    last_number_ = segment_->number;
+    durable_ = at + whole_blocks(batch.octets);
+    for (auto& change : batch.changes) {
+        change.segment = segment_->number;
+        change.at += static_cast<std::uint32_t>(at);
+    }
+    return {};
+}
+
+void LogWriter::finish(Batch& batch, const Result<void>& written) {
+    if (written && !batch.changes.empty()) {
+        auto orphans = parts_.places.apply(batch.changes, {last_number_, durable_});
+        crash_point("commit.applied");
+        if (!orphans.empty()) parts_.orphaned(std::move(orphans));
+    }
+    if (!written) parts_.failed(written.error());
+    for (auto& request : batch.requests)
+        if (request.done) request.done(written);
+}
+
+}  // namespace postern::queue

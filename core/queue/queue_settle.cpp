@@ -1,0 +1,208 @@
+// What the outcome of an attempt means: a recipient is dropped, tried again, or its sender is told. The record of it is
+// durable before anything is dropped, and a notice before its cause.
+#include <algorithm>
+#include <future>
+#include <queue/crash_point.hpp>
+#include <queue/notice.hpp>
+#include <queue/queue_state.hpp>
+
+namespace postern::queue {
+
+namespace {
+
+constexpr std::size_t returned_octets = 64u << 10;
+
+std::string line(const QueuedMessage& message, const QueuedRecipient& one, std::string_view relay, std::string_view tls,
+                 Time now) {
+    const auto delay = std::chrono::duration_cast<std::chrono::seconds>(now - message.received).count();
+    return "id=" + message.id + " from=<" + message.sender + "> to=<" + one.address + "> relay=" + std::string(relay) +
+           " tls=\"" + std::string(tls) + "\" status=" + one.status + " delay=" + std::to_string(delay) + "s";
+}
+
+struct Settling {
+    Queue::Parts& parts;
+    const Destination& destination;
+    const QueuedMessage& message;
+    std::string_view relay, tls;
+    config::Retry retry;
+    Time now;
+    std::vector<Undelivered> failed = {};
+
+    // True: it is done with, one way or the other.
+    bool settle(QueuedRecipient& one, const smtp::RecipientOutcome& outcome) {
+        const auto way = label("way", destination.route.substr(0, destination.route.find(':')));
+        const bool expired = now - message.received > retry.expiry;
+        const auto text = (outcome.token.empty() ? "" : outcome.token + ": ") + outcome.text;
+        ++one.attempts;
+        one.status = outcome.status;
+        one.text = text;
+        if (outcome.kind == VerdictKind::proceed) {
+            parts.counters.add("postern_messages_delivered_total", way);
+            parts.log.info("delivered", line(message, one, relay, tls, now) + " (" + text + ")");
+            return true;
+        }
+        if (outcome.kind == VerdictKind::reject || expired) {
+            parts.counters.add("postern_messages_bounced_total", way);
+            parts.log.warning("bounced", line(message, one, relay, tls, now) + " (" + text +
+                                             (expired ? "; tried until it expired" : "") + ")");
+            failed.push_back({one.address, outcome.status, outcome.text, outcome.token});
+            return true;
+        }
+        parts.counters.add("postern_messages_deferred_total", way);
+        // Opportunistic TLS alone may be tried once without: a requirement never is.
+        one.clear_next = destination.requirement.empty() && outcome.token == "handshake-failed";
+        one.next_attempt = next_attempt(retry, one.attempts, now);
+        const auto wait = std::chrono::duration_cast<std::chrono::seconds>(one.next_attempt - now).count();
+        parts.log.info("deferred", line(message, one, relay, tls, now) + " (" + text + "; next attempt in " +
+                                       std::to_string(wait) + "s)");
+        return false;
+    }
+};
+
+std::string beginning(Spool& spool, const QueuedMessage& message) {
+    auto source = spool.open(message.id);
+    if (!source) return {};
+    std::string octets(returned_octets, '\0');
+    const auto count = (*source)->read_at(0, {reinterpret_cast<std::uint8_t*>(octets.data()), octets.size()});
+    octets.resize(count ? *count : 0);
+    // What was received or sent over mutual TLS does not go back in clear.
+    bool secured = message.domain_secured;
+    for (const auto& one : message.recipients) secured |= one.requirement.starts_with("mutual");
+    if (secured) octets.resize(std::min(octets.size(), octets.find("\r\n\r\n")));
+    return octets;
+}
+
+// The recipients as they are after the batch; those of others are left as they are now.
+void take_over(QueuedMessage& message, const std::vector<QueuedRecipient>& deferred,
+               const std::set<std::string>& of_batch) {
+    std::erase_if(message.recipients, [&](const QueuedRecipient& one) {
+        return of_batch.contains(one.address) &&
+               std::ranges::find(deferred, one.address, &QueuedRecipient::address) == deferred.end();
+    });
+    for (auto& one : message.recipients) {
+        const auto after = std::ranges::find(deferred, one.address, &QueuedRecipient::address);
+        if (after != deferred.end()) one = *after;
+    }
+}
+
+}  // namespace
+
+struct Settled {
+    Batch batch;
+    std::vector<QueuedRecipient> deferred;
+    std::set<std::string> of_batch;
+    std::vector<Undelivered> failed;
+    bool hold = false;  // nobody can be told
+    std::function<void()> done;
+};
+
+void Queue::settle(const Batch& batch, const std::vector<smtp::RecipientOutcome>& outcomes, const std::string& relay,
+                   const std::string& tls, std::function<void()> done) {
+    crash_point("settle.begun");
+    auto settled = std::make_shared<Settled>();
+    settled->batch = batch;
+    settled->done = std::move(done);
+    Settling settling{
+        state_->parts,      batch.destination, batch.message, relay, tls, state_->parts.retry(batch.destination),
+        state_->parts.now()};
+    for (std::size_t i = 0; i < batch.which.size() && i < outcomes.size(); ++i) {
+        auto one = batch.message.recipients.at(batch.which[i]);
+        settled->of_batch.insert(one.address);
+        if (!settling.settle(one, outcomes[i])) settled->deferred.push_back(std::move(one));
+    }
+    settled->failed = std::move(settling.failed);
+    if (relay != "none") {
+        std::lock_guard lock(state_->mutex);
+        state_->schedule.works(batch.destination);
+    }
+    if (settled->failed.empty()) return record(settled);
+    // The notice is durable before its cause is dropped: a crash in between repeats it.
+    auto tell = [this, settled] {
+        notify(settled->batch.message, settled->failed, [this, settled](bool told) {
+            crash_point("settle.told");
+            settled->hold = !told;
+            record(settled);
+        });
+    };
+    if (state_->parts.offload) state_->parts.offload(std::move(tell));
+    else tell();
+}
+
+// Writes what is left of the message; the order of records is that in which the lock was had.
+void Queue::record(const std::shared_ptr<Settled>& settled) {
+    const auto key = *key_of(settled->batch.message.id);
+    std::unique_lock lock(state_->mutex);
+    const auto before = state_->kept(key);
+    if (!before || !state_->schedule.contains(key)) {
+        lock.unlock();
+        return settled->done();
+    }
+    QueuedMessage after = *before;
+    take_over(after, settled->deferred, settled->of_batch);
+    if (settled->hold && after.recipients.empty()) {
+        after = *before;
+        after.held = true;
+        state_->parts.log.warning("held", "id=" + after.id + " to=<" + settled->failed.front().recipient +
+                                              "> nobody can be told; postern queue shows it");
+    }
+    const bool gone = after.recipients.empty();
+    state_->keep(key, after);
+    auto recorded = [this, settled, key, gone](const Result<void>& result) {
+        crash_point("settle.recorded");
+        if (!result)
+            state_->parts.log.error("spool-failing",
+                                    result.error().text + "; this delivery may be repeated after a restart");
+        {
+            std::lock_guard again(state_->mutex);
+            const auto now = state_->parts.now();
+            if (gone) {
+                state_->schedule.erase(key);
+                state_->forget(key);
+            } else if (const auto kept = state_->kept(key)) {
+                state_->schedule.unclaim({key, settled->batch.claim}, now);
+                state_->schedule.put(key, waiting_of(*kept), now);
+            }
+        }
+        state_->changed();
+        settled->done();
+    };
+    if (gone) state_->parts.spool.remove(after.id, std::move(recorded));
+    else state_->parts.spool.update(after, std::move(recorded));
+}
+
+void Queue::settle_and_wait(const Batch& batch, const std::vector<smtp::RecipientOutcome>& outcomes,
+                            const std::string& relay, const std::string& tls) {
+    std::promise<void> promise;
+    auto future = promise.get_future();
+    settle(batch, outcomes, relay, tls, [&] { promise.set_value(); });
+    future.get();
+}
+
+// `told` false: nobody can be told (a notice about a notice, or the spool failed).
+void Queue::notify(const QueuedMessage& message, const std::vector<Undelivered>& failed,
+                   std::function<void(bool)> told) {
+    auto& parts = state_->parts;
+    if (message.sender.empty()) return told(false);
+    QueuedMessage notice;
+    notice.id = parts.spool.new_id();
+    notice.received = parts.now();
+    notice.connector = "notice";
+    notice.session = message.session;
+    const auto text =
+        failure_notice(message, failed, parts.fqdn, notice.id, notice.received, beginning(parts.spool, message));
+    notice.size = text.size();
+    QueuedRecipient recipient;
+    recipient.address = message.sender;
+    recipient.domain = message.sender.substr(message.sender.rfind('@') + 1);
+    recipient.next_attempt = notice.received;
+    notice.recipients.push_back(recipient);
+    auto incoming = parts.spool.begin();
+    if (!incoming || !(*incoming)->append(text)) return told(false);
+    auto queued = [this, message, notice, told = std::move(told)](const Result<void>& result) {
+        if (result && state_->parts.on_notice) state_->parts.on_notice(message, notice);
+        told(result.has_value());
+    };
+    submit(std::move(*incoming), notice, std::move(queued));
+}
+
+}  // namespace postern::queue
