@@ -60,6 +60,7 @@ void Loader::check_references() {
             // A delivery agent is provided by the plugin deliver-NAME; without it mail waits, with an alarm.
             auto known = connectors;
             known.emplace_back("maildir");
+            known.emplace_back("discard");
             for (const auto& plugin : settings_.plugins)
                 if (plugin.name.starts_with("deliver-")) known.push_back(plugin.name.substr(8));
             if (!way.empty() && !holds(known, way))

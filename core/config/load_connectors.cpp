@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <config/loader.hpp>
 #include <fstream>
 
@@ -10,6 +12,27 @@ void Loader::certificate_of(const SettingsNode& node, std::string& certificate) 
     for (const char c : certificate)
         if (c != ':') digits += static_cast<char>(c >= 'A' && c <= 'F' ? c + 32 : c);
     if (is_sha256(digits)) certificate = digits;
+}
+
+// What EHLO offers. A key that needs another one which is off is a fault where it was written, and follows it else.
+void Loader::extensions(const SettingsNode& node, ReceiveConnector& connector) {
+    const std::pair<const char*, bool&> keys[] = {{"size", connector.size},
+                                                  {"pipelining", connector.pipelining},
+                                                  {"eight_bit_mime", connector.eight_bit_mime},
+                                                  {"chunking", connector.chunking},
+                                                  {"binary_mime", connector.binary_mime},
+                                                  {"dsn", connector.dsn},
+                                                  {"smtputf8", connector.smtputf8},
+                                                  {"enhanced_status_codes", connector.enhanced_status_codes}};
+    for (const auto& [key, value] : keys) take(node, key, value, parse_yes_no, "yes or no");
+    const auto needs = [&](const char* key, bool& value, const char* other, bool there) {
+        if (!value || there) return;
+        if (const auto* given = node.find(key)) problem(*given, std::string("needs ") + other + " yes");
+        value = false;
+    };
+    needs("binary_mime", connector.binary_mime, "chunking", connector.chunking);
+    needs("binary_mime", connector.binary_mime, "eight_bit_mime", connector.eight_bit_mime);
+    needs("smtputf8", connector.smtputf8, "eight_bit_mime", connector.eight_bit_mime);
 }
 
 void Loader::receive_connector(const SettingsNode& node) {
@@ -52,12 +75,33 @@ void Loader::receive_connector(const SettingsNode& node) {
     take(node, "recipients", connector.limits.recipients, parse_number, "a number");
     if (connector.limits.recipients < 100)
         problem(*node.find("recipients"), "is below 100, which every sender may count on (RFC 5321 4.5.3.1.8)");
+    extensions(node, connector);
     take(node, "errors", connector.limits.errors, parse_number, "a number");
     take(node, "connections", connector.connections, parse_count, "a number above 0");
     take(node, "connections_per_source", connector.connections_per_source, parse_count, "a number above 0");
     take(node, "inactivity", connector.inactivity, parse_duration, "a duration such as 5min");
     take(node, "connection_time", connector.connection_time, parse_duration, "a duration such as 30min");
     settings_.receive_connectors.push_back(std::move(connector));
+}
+
+// RFC 4954 14: a password goes to nobody who has not proven his name inside TLS.
+void Loader::credentials(const SettingsNode& node, SendConnector& connector) {
+    const auto* user = node.find("user");
+    const auto* file = node.find("password_file");
+    if (!user && !file) return;
+    if (!user || !file) return problem(user ? *user : *file, "user and password_file belong together");
+    if (!connector.tls_domain)
+        problem(*user, "credentials need smart_host and tls_domain: they are sent only to a host that proved its name");
+    readable(*file, file->value);
+    struct stat about {};
+    if (::stat(file->value.c_str(), &about) == 0 && (about.st_mode & 077u) != 0)
+        problem(*file, "the file " + file->value + " is readable by others: chmod 600 " + file->value);
+    std::ifstream lines(file->value);
+    smtp::Credentials given{user->value, {}};
+    std::getline(lines, given.password);
+    if (given.password.ends_with('\r')) given.password.pop_back();
+    if (given.password.empty()) problem(*file, "the file " + file->value + " holds no password");
+    connector.credentials = std::move(given);
 }
 
 void Loader::send_connector(const SettingsNode& node) {
@@ -96,6 +140,9 @@ void Loader::send_connector(const SettingsNode& node) {
     for (const auto* key : {"protocol", "tls_domain"})
         if (const auto* needs = node.find(key); needs && needs->value != "smtp" && !connector.smart_host)
             problem(*needs, "needs smart_host");
+    credentials(node, connector);
+    take(node, "reply_time", connector.reply_time, parse_duration, "a duration such as 5min");
+    if (connector.reply_time.count() == 0) problem(*node.find("reply_time"), "must be longer");
     ranges(node, "allow_destinations", connector.allow_destinations);
     chosen = 0;
     choice(node, "protocol_logging_level", {"none", "verbose", "decisions"}, chosen);

@@ -41,7 +41,9 @@ private:
     void trusted_server(const SettingsNode& node);
     void certificate_of(const SettingsNode& node, std::string& certificate);
     void receive_connector(const SettingsNode& node);
+    void extensions(const SettingsNode& node, ReceiveConnector& connector);
     void send_connector(const SettingsNode& node);
+    void credentials(const SettingsNode& node, SendConnector& connector);
     void accepted_domain(const SettingsNode& node);
     void recipients(const SettingsNode& node, AcceptedDomain& domain);
     void check_names();

@@ -13,6 +13,7 @@
 #include <policy/secure_list.hpp>
 #include <postern/host.hpp>
 #include <set>
+#include <smtp/client_session.hpp>
 #include <smtp/server_session.hpp>
 #include <string>
 #include <vector>
@@ -81,6 +82,7 @@ struct ReceiveConnector {
     bool submission = false;
     std::vector<Range> bare_newline_normalize;
     bool size = true, pipelining = true, eight_bit_mime = true, enhanced_status_codes = true;
+    bool chunking = true, dsn = true, smtputf8 = true, binary_mime = false;
     smtp::ServerLimits limits;
     std::size_t connections = 5000, connections_per_source = 20;
     std::chrono::seconds inactivity{300}, connection_time{1800};
@@ -111,6 +113,8 @@ struct SendConnector {
     bool internal = false;                  // `internal yes`: marks stay on the way out
     std::vector<Range> allow_destinations;
     std::optional<std::string> source_address;
+    std::optional<smtp::Credentials> credentials;  // for the smart host, inside TLS that proved tls_domain
+    std::chrono::seconds reply_time{300};
     ProtocolLogging protocol_logging = ProtocolLogging::none;
     Retry retry;
     std::size_t concurrency = 10;  // connections a destination

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <mail/address.hpp>
+#include <mail/utf8.hpp>
 
 namespace postern::mail {
 
@@ -7,6 +8,7 @@ namespace {
 
 bool atext(char c) {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
+    if (static_cast<unsigned char>(c) > 127) return true;  // RFC 6531 3.3; who does not take it has refused before
     return std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
@@ -17,7 +19,7 @@ bool is_local_part(std::string_view part) {
         if (part.size() < 3 || part.back() != '"') return false;
         for (std::size_t i = 1; i + 1 < part.size(); ++i) {
             const auto c = static_cast<unsigned char>(part[i]);
-            if (c < 32 || c > 126 || c == '"') return false;
+            if (c < 32 || c == 127 || c == '"') return false;
             if (c == '\\' && ++i + 1 >= part.size()) return false;
         }
         return true;
@@ -49,7 +51,7 @@ std::size_t last_at(std::string_view text) {
     return at;
 }
 
-Outcome<Path> parse(std::string_view& text, const std::string& code, bool reverse) {
+Outcome<Path> parse(std::string_view& text, const std::string& code, bool reverse, bool utf8) {
     const Failure bad{code, "bad address syntax"};
     if (text.empty() || text.front() != '<') return bad;
     const auto end = closing(text);
@@ -75,9 +77,9 @@ Outcome<Path> parse(std::string_view& text, const std::string& code, bool revers
     path.empty = false;
     const auto at = last_at(inner);
     path.local_part = inner.substr(0, at);
-    if (std::any_of(path.local_part.begin(), path.local_part.end(),
-                    [](char c) { return static_cast<unsigned char>(c) > 127; }))
-        return Failure{"5.6.7", "non-ASCII addresses need SMTPUTF8"};
+    path.utf8 = !is_ascii(inner);
+    if (path.utf8 && !utf8) return Failure{"5.6.7", "non-ASCII addresses need SMTPUTF8"};
+    if (!is_utf8(inner)) return bad;
     if (!is_local_part(path.local_part)) return bad;
     if (at == std::string_view::npos) {
         std::string lower = path.local_part;
@@ -102,7 +104,7 @@ Outcome<Path> parse(std::string_view& text, const std::string& code, bool revers
 
 }  // namespace
 
-Outcome<Path> parse_reverse_path(std::string_view& text) { return parse(text, "5.1.7", true); }
-Outcome<Path> parse_forward_path(std::string_view& text) { return parse(text, "5.1.3", false); }
+Outcome<Path> parse_reverse_path(std::string_view& text, bool utf8) { return parse(text, "5.1.7", true, utf8); }
+Outcome<Path> parse_forward_path(std::string_view& text, bool utf8) { return parse(text, "5.1.3", false, utf8); }
 
 }  // namespace postern::mail

@@ -17,13 +17,14 @@ struct Path {
     std::string domain;      // canonical; empty for <> and <postmaster>; "[192.0.2.1]" kept for an address literal
     bool empty = true;       // <>
     bool literal = false;    // domain is an address literal
+    bool utf8 = false;       // as given it held non-ASCII octets: for SMTPUTF8 alone (RFC 6531)
 
     std::string address() const { return domain.empty() ? local_part : local_part + "@" + domain; }
 };
 
 // `text` starts at "<". The failure's token is the enhanced code ("5.1.7", "5.1.3", "5.6.7"), its text the reply's.
-// Consumes the path from `text`; what follows it (parameters) is left.
-Outcome<Path> parse_reverse_path(std::string_view& text);
-Outcome<Path> parse_forward_path(std::string_view& text);
+// Consumes the path from `text`; what follows it (parameters) is left. Without `utf8` non-ASCII is "5.6.7".
+Outcome<Path> parse_reverse_path(std::string_view& text, bool utf8 = false);
+Outcome<Path> parse_forward_path(std::string_view& text, bool utf8 = false);
 
 }  // namespace postern::mail

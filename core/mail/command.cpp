@@ -24,7 +24,7 @@ Command split_command(std::string_view line) {
     return command;
 }
 
-Outcome<std::vector<Parameter>> parameters(std::string_view text) {
+Outcome<std::vector<Parameter>> parameters(std::string_view text, bool utf8) {
     const Failure bad{"5.5.4", "bad parameter syntax"};
     std::vector<Parameter> all;
     while (!text.empty()) {
@@ -36,7 +36,8 @@ Outcome<std::vector<Parameter>> parameters(std::string_view text) {
         const auto equals = word.find('=');
         Parameter parameter{upper(word.substr(0, equals)), {}, equals != std::string_view::npos};
         if (parameter.has_value) parameter.value = word.substr(equals + 1);
-        const bool clean = std::all_of(word.begin(), word.end(), [](unsigned char c) { return c > 32 && c < 127; });
+        const bool clean = std::all_of(word.begin(), word.end(),
+                                       [utf8](unsigned char c) { return c > 32 && c != 127 && (utf8 || c < 127); });
         if (!clean || parameter.keyword.empty() || (parameter.has_value && parameter.value.empty())) return bad;
         for (const auto& one : all)
             if (one.keyword == parameter.keyword) return Failure{"5.5.4", parameter.keyword + " given twice"};

@@ -20,7 +20,8 @@ struct Parameter {
     std::string keyword, value;
     bool has_value = false;
 };
-Outcome<std::vector<Parameter>> parameters(std::string_view text);
+// Values beyond ASCII only where `utf8` (RFC 6533 3: ORCPT in a SMTPUTF8 transaction).
+Outcome<std::vector<Parameter>> parameters(std::string_view text, bool utf8 = false);
 
 // A domain or an address literal as EHLO and HELO want it; the canonical form, or nothing.
 std::optional<std::string> helo_name(std::string_view argument);

@@ -1,6 +1,6 @@
 #include <net/await.hpp>
 #include <net/inbound.hpp>
-#include <net/inbound_message.hpp>
+#include <net/inbound_session.hpp>
 
 namespace postern::net {
 
@@ -9,7 +9,7 @@ namespace {
 using smtp::ServerDo;
 using smtp::ServerPhase;
 
-constexpr std::chrono::seconds handshake_time{30}, write_time{60};
+constexpr std::chrono::seconds write_time{60};
 constexpr std::uint64_t slow_octets_per_second = 1024;
 
 Event event_of(ServerPhase phase) {
@@ -27,60 +27,7 @@ Event event_of(ServerPhase phase) {
     }
 }
 
-class Inbound final : public GenerationHolder {
-public:
-    Inbound(Services& services, Worker& worker, std::shared_ptr<Stream> stream,
-            const config::ReceiveConnector& connector, const std::atomic<bool>& draining)
-        : services_(services),
-          worker_(worker),
-          stream_(std::move(stream)),
-          draining_(draining),
-          id_(new_session_id()),
-          log_(services.plugins, connector.protocol_logging, false, connector.name, id_),
-          policy_(services, worker, log_),
-          message_(services, worker) {
-        facts_.generation = worker.generation;
-        facts_.connector = &connector;
-        facts_.id = id_;
-        facts_.remote_address = stream_->remote_address();
-        machine_ = std::make_unique<smtp::ServerSession>(settings(), smtp::ServerPeer{facts_.remote_address, id_});
-        worker_.holders.insert(this);
-    }
-    ~Inbound() { worker_.holders.erase(this); }
-    Inbound(const Inbound&) = delete;
-    Inbound& operator=(const Inbound&) = delete;
-
-    awaitable<void> run();
-    void newer_generation() override;
-
-private:
-    smtp::ServerSettings settings() const;
-    void take_up_generation();
-    awaitable<bool> flush();
-    awaitable<void> read();
-    awaitable<bool> start_tls();
-    awaitable<void> choose_on_hello(TlsSession& tls, TlsServerOptions& options);
-    awaitable<void> ask();
-    awaitable<void> ask_recipient();
-    awaitable<Asked> early(Event event, std::vector<Detail> details = {});
-    void edit_extensions(const std::vector<Effect>& effects);
-    Deadline read_deadline() const;
-
-    Services& services_;
-    Worker& worker_;
-    std::shared_ptr<Stream> stream_;
-    const std::atomic<bool>& draining_;
-    std::string id_;
-    ProtocolLog log_;
-    InboundPolicy policy_;
-    InboundMessage message_;
-    SessionFacts facts_;
-    std::unique_ptr<smtp::ServerSession> machine_;
-    unsigned messages_ = 0;
-    Deadline end_{}, transfer_began_{};
-    std::uint64_t transferred_ = 0;
-    bool in_data_ = false, told_ = false, waiting_ = false;
-};
+}  // namespace
 
 smtp::ServerSettings Inbound::settings() const {
     const auto& connector = *facts_.connector;
@@ -92,6 +39,10 @@ smtp::ServerSettings Inbound::settings() const {
     settings.pipelining = connector.pipelining;
     settings.eight_bit_mime = connector.eight_bit_mime;
     settings.enhanced_status_codes = connector.enhanced_status_codes;
+    settings.chunking = connector.chunking;
+    settings.dsn = connector.dsn;
+    settings.smtputf8 = connector.smtputf8;
+    settings.binary_mime = connector.binary_mime;
     settings.limits = connector.limits;
     for (const auto& range : connector.bare_newline_normalize)
         settings.normalize_bare_newlines |= range.contains(facts_.remote_address);
@@ -118,11 +69,9 @@ void Inbound::newer_generation() {
 }
 
 awaitable<bool> Inbound::flush() {
+    log_.received(machine_->take_heard());
     auto output = machine_->take_output();
     if (output.empty()) co_return true;
-    // Whatever is said after 354 ends the data, also where the message was refused.
-    const auto last = output.rfind("\r\n", output.size() - 3);
-    if (!std::string_view(output).substr(last == std::string::npos ? 0 : last + 2).starts_with("354")) in_data_ = false;
     log_.sent(output);
     co_return co_await stream_->write(std::move(output), within(write_time));
 }
@@ -130,7 +79,7 @@ awaitable<bool> Inbound::flush() {
 // A connection may last so long, but a transfer that keeps moving is not cut.
 Deadline Inbound::read_deadline() const {
     const auto idle = within(facts_.connector->inactivity);
-    if (!in_data_) return std::min(idle, end_);
+    if (!machine_->in_transfer()) return std::min(idle, end_);
     const std::chrono::seconds earned(60 + transferred_ / slow_octets_per_second);
     return std::min(idle, std::max(end_, transfer_began_ + earned));
 }
@@ -140,7 +89,7 @@ awaitable<void> Inbound::read() {
         machine_->peer_closed();
         co_return;
     }
-    if (draining_ && !in_data_ && !told_) {
+    if (draining_ && !machine_->in_transfer() && !told_) {
         told_ = true;
         machine_->shut_down();
         co_return;
@@ -152,8 +101,7 @@ awaitable<void> Inbound::read() {
     waiting_ = false;
     switch (came) {
         case Read::data:
-            if (in_data_) transferred_ += octets.size();
-            else log_.received(octets);
+            if (machine_->in_transfer()) transferred_ += octets.size();
             machine_->feed(octets);
             break;
         case Read::timed_out:
@@ -164,75 +112,8 @@ awaitable<void> Inbound::read() {
     }
 }
 
-// What the connector says, and what deciders add: a certificate of the configuration by name, and whether the client's
-// is asked. Domain Security's own request is not taken back.
-awaitable<void> Inbound::choose_on_hello(TlsSession& tls, TlsServerOptions& options) {
-    std::vector<Detail> details{{"server_name", tls.facts().server_name}};
-    const auto asked = co_await early(Event::client_hello, std::move(details));
-    for (const auto& effect : asked.merged.effects) {
-        if (effect.kind == EffectKind::request_certificate && !facts_.connector->domain_secure_enabled)
-            options.request_client_certificate = effect.value == "yes";
-        if (effect.kind != EffectKind::certificate) continue;
-        if (auto identity = facts_.generation->identity(effect.name)) {
-            options.identity = std::move(identity);
-        } else {
-            services_.log.error("plugin-failed",
-                                "session " + id_ + ": a policy chose the certificate " + effect.name +
-                                    ", which the configuration does not have; the connector's own is used");
-            facts_.plugin_failed = true;
-        }
-    }
-    facts_.certificate_requested = options.request_client_certificate;
-    tls.choose({options.identity, options.request_client_certificate});
-}
-
-awaitable<bool> Inbound::start_tls() {
-    if (!co_await flush()) co_return false;
-    TlsServerOptions options;
-    options.identity = facts_.generation->identity(*facts_.connector);
-    const auto& address = facts_.remote_address;
-    // After a broken handshake the next from there goes without our request, lest it broke because of that.
-    options.request_client_certificate =
-        facts_.connector->domain_secure_enabled && services_.handshakes.ask_for_certificate(address);
-    facts_.certificate_requested = options.request_client_certificate;
-    options.choose_on_hello = listened_to(services_, worker_, *facts_.generation, Event::client_hello);
-    auto* engine = facts_.generation->providers->tls;
-    Outcome<Ref<TlsSession>> session = Failure{"role-missing", "the plugin tls-mutual is not loaded"};
-    if (engine && options.identity) session = engine->accept(options);
-    else if (engine)
-        session = Failure{"no-own-certificate", "no certificate of ours fits " + facts_.connector->fqdn + " any more"};
-    if (!session) {
-        services_.log.error("handshake-failed", "session " + id_ + ": " + session.failure.text);
-        co_return false;
-    }
-    auto tls = *session;
-    Stream::Slow slow = [this, &options] {
-        return facts_.generation->waits_for_token(options.identity) ? &services_.token_pool : nullptr;
-    };
-    Stream::OnHello on_hello = [this, &tls, &options] { return choose_on_hello(*tls, options); };
-    const bool ok = co_await stream_->handshake(tls, within(handshake_time), std::move(slow), std::move(on_hello));
-    services_.counters.add("postern_tls_handshakes_total",
-                           labels({{"direction", "in"}, {"result", ok ? "ok" : "failed"}}));
-    if (!ok) {
-        services_.handshakes.failed(address);
-        const auto why = tls->error().text.empty() ? std::string("the peer broke off") : tls->error().text;
-        log_.note("TLS handshake failed", why);
-        services_.log.warning("handshake-failed", "session " + id_ + " with " + address + ": " + why);
-        std::vector<Detail> details{{"reason", why}};
-        if (listened_to(services_, worker_, *facts_.generation, Event::tls_failed))
-            (void)co_await early(Event::tls_failed, std::move(details));
-        co_return false;
-    }
-    facts_.tls = &stream_->tls()->facts();
-    log_.certificate("Sending certificate", facts_.generation->shown(*tls, options.identity));
-    if (!facts_.tls->peer_chain.empty()) log_.certificate("Received certificate", facts_.tls->peer_chain.front());
-    machine_->tls_established();
-    if (listened_to(services_, worker_, *facts_.generation, Event::tls_established))
-        (void)co_await early(Event::tls_established);
-    co_return true;
-}
-
 awaitable<void> Inbound::ask() {
+    log_.received(machine_->take_heard());
     if (machine_->phase() == ServerPhase::mail) {
         take_up_generation();
         facts_.starttls_offered = machine_->starttls_was_offered();
@@ -246,7 +127,6 @@ awaitable<void> Inbound::ask() {
     }
     if (machine_->phase() == ServerPhase::recipient) co_return co_await ask_recipient();
     if (machine_->phase() == ServerPhase::data) {
-        in_data_ = true;
         transfer_began_ = std::chrono::steady_clock::now();
         transferred_ = 0;
     }
@@ -262,7 +142,6 @@ awaitable<void> Inbound::ask() {
         verdict = asked.merged.verdict;
         if (event == Event::data_start) verdict = policy_.said(asked, facts_, machine_->transaction().sender.domain);
     }
-    in_data_ &= verdict.kind == VerdictKind::proceed;
     machine_->answer(verdict);
 }
 
@@ -322,7 +201,6 @@ awaitable<void> Inbound::run() {
                 message_.body(*machine_);
                 break;
             case ServerDo::commit:
-                in_data_ = false;
                 co_await message_.commit(facts_, policy_, *machine_);
                 break;
             case ServerDo::close:
@@ -337,8 +215,6 @@ awaitable<void> Inbound::run() {
         (void)co_await early(Event::disconnect, std::move(details));
     }
 }
-
-}  // namespace
 
 awaitable<void> receive(Services& services, Worker& worker, tcp::socket socket, std::string connector,
                         const std::atomic<bool>& draining) {

@@ -65,6 +65,7 @@ void InboundMessage::begin(const SessionFacts& session, const TransactionPolicy&
     facts.own_sender = policy.own_sender_tagged;
     facts.keeps_marks = policy.keeps_marks();
     facts.extended = machine.extended();
+    facts.smtputf8 = transaction.smtputf8;
     facts.helo = std::string(machine.helo());
     facts.remote_address = session.remote_address;
     facts.queue_id = id_;
@@ -100,10 +101,16 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
     message.session = session.id;
     message.size = size_;
     message.eight_bit = eight_bit_;
+    message.eight_bit_header = transaction.eight_bit_header;
+    message.binary = transaction.body == smtp::Body::binary;
+    message.smtputf8 = transaction.smtputf8;
+    message.ret = transaction.ret;
+    message.envid = transaction.envid;
     message.held = hold_.has_value();
     message.domain_secured = policy.transaction().outcome.domain_secured;
     const auto& settings = *session.generation->settings;
-    for (const auto& path : transaction.recipients) {
+    for (std::size_t i = 0; i < transaction.recipients.size(); ++i) {
+        const auto& path = transaction.recipients[i];
         queue::QueuedRecipient recipient;
         // <postmaster> without a domain is ours (RFC 5321 4.5.1).
         const auto own = settings.accepted_domains.empty() ? settings.fqdn : settings.accepted_domains.begin()->first;
@@ -112,6 +119,8 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
         recipient.requirement = co_await policy.outbound_requirement(session, machine, recipient.domain);
         recipient.next_attempt = message.received;
         recipient.route = reroute_;
+        recipient.notify = transaction.wishes.at(i).notify;
+        recipient.orcpt = transaction.wishes.at(i).orcpt;
         message.recipients.push_back(std::move(recipient));
     }
     co_return message;

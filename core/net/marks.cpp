@@ -21,6 +21,7 @@ static bool is_mark(const config::Settings& settings, const mail::HeaderField& f
 
 static std::string protocol(const MarkFacts& facts) {
     if (!facts.extended) return "SMTP";
+    if (facts.smtputf8) return facts.tls ? "UTF8SMTPS" : "UTF8SMTP";  // RFC 6531 4.3
     return facts.tls ? "ESMTPS" : "ESMTP";
 }
 

@@ -25,6 +25,7 @@ struct MarkFacts {
     bool keeps_marks = false;  // a trusted server with role marks
     bool own_sender = false;   // our own domain as sender, from outside, where the connector says `own_senders tag`
     bool extended = false;     // EHLO
+    bool smtputf8 = false;     // and MAIL with SMTPUTF8
     std::string helo, remote_address, queue_id;
     Time now{};
 };

@@ -1,7 +1,10 @@
 // One destination's way out: hosts tried in order until one proves itself, then batch after batch over that connection.
+// outbound_session.cpp is the order of it, outbound_hosts.cpp finds the hosts, outbound_peer.cpp connects and judges,
+// outbound_conversation.cpp sends.
 #pragma once
 
 #include <net/judging.hpp>
+#include <net/outbound_body.hpp>
 #include <net/outbound_policy.hpp>
 #include <net/protocol_log.hpp>
 #include <net/stream.hpp>
@@ -21,25 +24,38 @@ private:
         std::string name;
         asio::ip::address address;
         std::uint16_t port = 25;
+        std::uint16_t preference = 0;
     };
     struct Target {
         std::string name;
         std::uint16_t port = 25;
+        std::uint16_t preference = 0;
+        bool by_mx = false;
     };
+    enum class Standing : std::uint8_t { destination, no_destination, own };
     awaitable<void> require();
     OutboundFacts outbound_facts() const;
     awaitable<bool> allowed(Event event, std::vector<Detail> details, const TlsFacts* tls);
     awaitable<std::vector<Target>> routed();
     awaitable<std::vector<Target>> exchangers();
     awaitable<std::vector<Host>> hosts();
-    bool is_destination(const asio::ip::address& address) const;
+    Standing standing(const asio::ip::address& address) const;
+    bool is_own_name(std::string_view name) const;
+    bool add_host(const Target& target, const asio::ip::address& address, std::vector<Host>& found);
+    void all_ours();
     awaitable<bool> try_host(const Host& host);
     awaitable<bool> converse(const Host& host, Stream& stream, ProtocolLog& log);
     smtp::ClientSettings client_settings() const;
     awaitable<void> start_tls(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> ask_peer(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> next_batch(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
-    awaitable<void> send_body(smtp::ClientSession& machine);
+    void renew_deadlines(const smtp::ClientSession& machine);
+    awaitable<void> flush(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log, smtp::ClientDo what);
+    awaitable<void> read(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
+    static smtp::ClientTransaction transaction_of(const queue::Batch& batch);
+    static std::string relay(const Host& host);
+    awaitable<bool> open_body(const smtp::ClientSession& machine, smtp::ClientTransaction& transaction);
+    awaitable<void> send_body(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> finish(const Host& host, Stream& stream, smtp::ClientSession& machine);
     void fail(std::string token, std::string status, std::string text, bool permanent = false);
     void note_failure(const Host& host);
@@ -54,13 +70,14 @@ private:
     policy::Outcome outcome_;
     const config::TrustedServer* pinned_ = nullptr;
     std::optional<queue::Batch> batch_;
-    Ref<MessageSource> source_;
-    std::uint64_t offset_ = 0;
+    std::unique_ptr<OutboundBody> body_;
+    Deadline until_{}, reply_until_{}, transaction_until_{};
+    std::uint64_t replies_seen_ = 0;
     unsigned messages_ = 0;
     std::string session_id_, remote_address_;
     bool envelope_travelled_ = false;  // on this connection
     bool greeted_ = false;             // outbound_ehlo was asked on this connection
-    bool broken_ = false;              // this connection ended; the batch, if any, is unsettled
+    bool served_ = false;              // a server had its say about a message on this connection
     std::optional<smtp::ClientFailure> failure_;
 };
 

@@ -9,6 +9,7 @@ namespace postern::net {
 namespace {
 
 constexpr std::chrono::milliseconds delivery_time{120000};
+constexpr std::string_view discard_name = "discard";
 
 // The stored message with Return-Path in front (RFC 5321 4.4: on final delivery alone).
 class WithReturnPath : public MessageSource {
@@ -78,12 +79,20 @@ awaitable<std::vector<smtp::RecipientOutcome>> hand_over(Services& services, con
 
 }  // namespace
 
+// `deliver discard`: what receiving costs, measured without a next hop.
+static std::vector<smtp::RecipientOutcome> discarded(const queue::Batch& batch) {
+    const smtp::RecipientOutcome outcome{VerdictKind::proceed, 0, "2.0.0", "discarded as configured", {}};
+    return std::vector<smtp::RecipientOutcome>(batch.which.size(), outcome);
+}
+
 awaitable<void> deliver_by_provider(Services& services, queue::Destination destination) {
     const auto name = destination.route.substr(provider_route.size());
     for (;;) {
         auto batch = services.queue.claim(destination, std::chrono::system_clock::now());
         if (!batch) co_return;
-        auto outcomes = co_await hand_over(services, *batch, services.plugins.delivery(name), name);
+        std::vector<smtp::RecipientOutcome> outcomes;
+        if (name == discard_name) outcomes = discarded(*batch);
+        else outcomes = co_await hand_over(services, *batch, services.plugins.delivery(name), name);
         co_await settle(services, std::move(*batch), std::move(outcomes), name, "none");
     }
 }

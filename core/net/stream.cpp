@@ -89,6 +89,20 @@ awaitable<Read> Stream::read(std::string& into, Deadline deadline) {
     }
 }
 
+bool Stream::poll(std::string& into) {
+    error_code error;
+    const auto count = socket_.read_some(asio::buffer(scratch), error);
+    if (error == asio::error::would_block) return true;
+    if (error) return false;
+    if (!tls_) {
+        into.append(scratch.data(), count);
+        return true;
+    }
+    tls_->feed({reinterpret_cast<const std::uint8_t*>(scratch.data()), count});
+    const auto inside = decrypt(into);
+    return inside == Inside::data || inside == Inside::more_needed;
+}
+
 awaitable<bool> Stream::write_raw(Bytes octets, Deadline deadline) {
     auto self = shared_from_this();
     arm(deadline);

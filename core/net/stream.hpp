@@ -17,6 +17,7 @@ public:
 
     // Appends what came; no buffer is held while nothing comes.
     awaitable<Read> read(std::string& into, Deadline deadline);
+    bool poll(std::string& into);  // what is there already, without waiting; false: the connection ended or broke
     awaitable<bool> write(std::string octets, Deadline deadline);
     // False: it broke, the session's error() says how; nothing may follow in clear.
     // `on_hello`: called once where the session stops at the client hello; it makes the choice.

@@ -68,6 +68,12 @@ private:
 
 }  // namespace
 
+static std::string route_and_wishes(const QueuedRecipient& one) {
+    const bool wishes = !one.notify.empty() || !one.orcpt.empty();
+    if (!wishes) return one.route.empty() ? "" : " " + escaped(one.route);
+    return " " + escaped(one.route) + " " + escaped(one.notify) + " " + escaped(one.orcpt);
+}
+
 std::string to_text(const QueuedMessage& message) {
     std::string text(first_line);
     text += "\nid " + escaped(message.id) + "\nreceived " + std::to_string(seconds(message.received));
@@ -75,11 +81,17 @@ std::string to_text(const QueuedMessage& message) {
             escaped(message.session);
     text += "\nsize " + std::to_string(message.size) + "\nflags " + std::to_string(message.eight_bit) + " " +
             std::to_string(message.domain_secured) + " " + std::to_string(message.held);
+    // Since 0.3; left out where nothing of it was asked.
+    if (message.eight_bit_header || message.binary || message.smtputf8)
+        text += "\nbody " + std::to_string(message.eight_bit_header) + " " + std::to_string(message.binary) + " " +
+                std::to_string(message.smtputf8);
+    if (!message.ret.empty() || !message.envid.empty())
+        text += "\nnotices " + escaped(message.ret) + " " + escaped(message.envid);
     for (const auto& one : message.recipients) {
         text += "\nrecipient " + escaped(one.address) + " " + escaped(one.domain) + " " + escaped(one.requirement) +
                 " " + std::to_string(one.attempts) + " " + std::to_string(seconds(one.next_attempt)) + " " +
                 std::to_string(one.clear_next) + " " + std::to_string(one.delay_notified) + " " + escaped(one.status) +
-                " " + escaped(one.text) + (one.route.empty() ? "" : " " + escaped(one.route));
+                " " + escaped(one.text) + route_and_wishes(one);
     }
     char sum[32];
     std::snprintf(sum, sizeof sum, "\nsum %016llx\n", static_cast<unsigned long long>(checksum(text)));
@@ -99,6 +111,13 @@ static bool parse_line(std::string_view line, QueuedMessage& message) {
         message.eight_bit = words.number() != 0;
         message.domain_secured = words.number() != 0;
         message.held = words.number() != 0;
+    } else if (key == "body") {
+        message.eight_bit_header = words.number() != 0;
+        message.binary = words.number() != 0;
+        message.smtputf8 = words.number() != 0;
+    } else if (key == "notices") {
+        message.ret = words.text();
+        message.envid = words.text();
     } else if (key == "recipient") {
         auto& one = message.recipients.emplace_back();
         one.address = words.text();
@@ -110,7 +129,9 @@ static bool parse_line(std::string_view line, QueuedMessage& message) {
         one.delay_notified = words.number() != 0;
         one.status = words.text();
         one.text = words.text();
-        one.route = words.text();  // since 0.2; missing in older files
+        one.route = words.text();   // since 0.2; missing in older files
+        one.notify = words.text();  // since 0.3
+        one.orcpt = words.text();
     } else {
         return false;
     }

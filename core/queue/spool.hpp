@@ -23,8 +23,9 @@ struct QueuedRecipient {
     Time next_attempt{};
     bool clear_next = false;  // opportunistic TLS failed: the next attempt may go once in clear
     bool delay_notified = false;
-    std::string status, text;  // of the last attempt
-    std::string route;         // the send connector that a decider chose; empty: by address space
+    std::string status, text;   // of the last attempt
+    std::string route;          // the send connector that a decider chose; empty: by address space
+    std::string notify, orcpt;  // RFC 3461 4, as they are passed on: "SUCCESS,FAILURE", "rfc822;bob+40contoso.com"
 };
 
 struct QueuedMessage {
@@ -34,8 +35,12 @@ struct QueuedMessage {
     std::string connector;  // receive connector, or "notice"
     std::string session;
     std::uint64_t size = 0;
-    bool eight_bit = false;
-    bool domain_secured = false;  // marked: a notice about it returns header fields only
+    bool eight_bit = false;         // 8-bit octets are in it
+    bool eight_bit_header = false;  // some of them in the header section
+    bool binary = false;            // BODY=BINARYMIME: lines mean nothing in its body
+    bool smtputf8 = false;          // its sender asked for SMTPUTF8
+    std::string ret, envid;         // RFC 3461 4, as they are passed on: "FULL" or "HDRS", xtext
+    bool domain_secured = false;    // marked: a notice about it returns header fields only
     bool held = false;
     std::vector<QueuedRecipient> recipients;  // those still to be delivered
 };

@@ -23,14 +23,16 @@ void State::refuse_politely(ClientFailure why) {
 
 ClientDo ClientSession::next() {
     auto& s = *state_;
-    while (s.todo == ClientDo::read) {
+    // A reply to what is still being sent: it decides before the end is there.
+    while (s.todo == ClientDo::read || (s.todo == ClientDo::body && s.reader.has_more())) {
         auto reply = s.reader.next();
         if (!s.reader.fault().empty()) {
             s.fail({}, "4.5.0", "the server sent " + s.reader.fault());
             break;
         }
-        if (!reply) return ClientDo::read;
-        s.handle(*reply);
+        if (!reply) return s.todo;
+        ++s.replies;
+        s.todo == ClientDo::body ? s.reply_in_body(*reply) : s.handle(*reply);
     }
     if (s.todo == ClientDo::finished) {
         s.todo = s.closing ? ClientDo::close : ClientDo::ready;
@@ -49,21 +51,24 @@ ClientDo ClientSession::next() {
 std::string ClientSession::take_output() { return std::exchange(state_->output, {}); }
 
 std::chrono::seconds ClientSession::deadline() const {
-    using namespace std::chrono_literals;
-    if (state_->awaited.empty()) return 60s;
-    // RFC 5321 4.5.3.2.
-    switch (state_->awaited.front()) {
+    const auto& s = *state_;
+    const auto whole = s.settings.reply_time;
+    if (s.awaited.empty()) return whole / 5;
+    // RFC 5321 4.5.3.2, where MAIL has 5 minutes.
+    switch (s.awaited.front()) {
         case Awaited::data:
-            return 120s;
+            return whole * 2 / 5;
         case Awaited::final_dot:
-            return 600s;
+            return whole * 2;
         case Awaited::quit:
         case Awaited::rset:
-            return 60s;
+            return whole / 5;
         default:
-            return 300s;
+            return whole;
     }
 }
+
+std::uint64_t ClientSession::replies() const { return state_->replies; }
 
 void ClientSession::feed(std::string_view octets) { state_->reader.feed(octets); }
 
@@ -82,6 +87,7 @@ void ClientSession::tls_established() {
     auto& s = *state_;
     s.tls = true;
     s.extensions.clear();
+    s.mechanisms.clear();
     s.size_limit = 0;
     s.todo = ClientDo::read;
     // The judgement comes before anything else is said inside.
@@ -104,62 +110,6 @@ void ClientSession::connection_refused_by_alert(const Failure& failure) {
     state_->fail(failure.token, "4.7.5", failure.text);
 }
 
-void ClientSession::begin(ClientTransaction transaction) {
-    auto& s = *state_;
-    s.transaction = std::move(transaction);
-    s.outcomes.assign(s.transaction.recipients.size(), RecipientOutcome{});
-    s.accepted.clear();
-    s.answered = s.final_answered = 0;
-    s.data_sent = false;
-    s.active = true;
-    const bool too_large = s.size_limit && s.transaction.size > s.size_limit;
-    const bool unfit = s.transaction.eight_bit && !s.extensions.contains("8BITMIME");
-    if (too_large || unfit) {
-        const RecipientOutcome refused{
-            VerdictKind::reject,
-            0,
-            too_large ? "5.3.4" : "5.6.3",
-            too_large ? "the message is larger than the server takes" : "the server does not take 8-bit messages",
-            {}};
-        s.outcomes.assign(s.outcomes.size(), refused);
-        s.active = false;
-        s.todo = ClientDo::finished;
-        return;
-    }
-    auto mail = "MAIL FROM:<" + s.transaction.sender + ">";
-    if (s.extensions.contains("SIZE")) mail += " SIZE=" + std::to_string(s.transaction.size);
-    if (s.transaction.eight_bit) mail += " BODY=8BITMIME";
-    s.send(mail);
-    s.expect(Awaited::mail);
-    if (!s.pipelining()) return;
-    for (const auto& recipient : s.transaction.recipients) {
-        s.send("RCPT TO:<" + recipient + ">");
-        s.expect(Awaited::rcpt);
-    }
-}
-
-void ClientSession::body_piece(std::string_view octets, bool last) {
-    auto& s = *state_;
-    std::string stuffed;
-    stuffed.reserve(octets.size() + 64);
-    for (char c : octets) {
-        if (s.line_start && c == '.') stuffed += '.';
-        stuffed += c;
-        s.line_start = c == '\n';
-    }
-    s.output += stuffed;
-    if (!last) return;
-    s.output += s.line_start ? ".\r\n" : "\r\n.\r\n";
-    s.data_sent = true;
-    const std::size_t finals = s.settings.lmtp ? s.accepted.size() : 1;
-    for (std::size_t i = 0; i < finals; ++i) s.expect(Awaited::final_dot);
-}
-
-void ClientSession::body_unreadable() {
-    state_->output.clear();
-    state_->fail({}, "4.3.0", "the message could not be read from the spool");
-}
-
 void ClientSession::quit() {
     state_->closing = true;
     state_->send("QUIT");
@@ -169,7 +119,9 @@ void ClientSession::quit() {
 const std::vector<RecipientOutcome>& ClientSession::outcomes() const { return state_->outcomes; }
 const std::optional<ClientFailure>& ClientSession::failure() const { return state_->failure; }
 bool ClientSession::in_tls() const { return state_->tls; }
-bool ClientSession::in_body() const { return state_->in_body; }
+std::string ClientSession::take_said() { return std::exchange(state_->said, {}); }
+bool ClientSession::message_sent() const { return state_->data_sent; }
+bool ClientSession::wants_chunks() const { return state_->chunking(); }
 std::string ClientSession::extensions() const {
     std::string words;
     for (const auto& word : state_->extensions) words += (words.empty() ? "" : " ") + word;

@@ -50,14 +50,15 @@ bool ReplyReader::take(std::string_view line, bool& last) {
 std::optional<PeerReply> ReplyReader::next() {
     while (fault_.empty()) {
         const auto end = input_.find('\n');
-        octets_ = std::max(octets_, input_.size());
-        if (input_.size() > most_octets_ || building_.lines.size() >= most_lines_) {
+        if (octets_ + (end == std::string::npos ? input_.size() : end) > most_octets_ ||
+            building_.lines.size() >= most_lines_) {
             fault_ = "a reply without end";
             break;
         }
         if (end == std::string::npos) break;
         auto line = input_.substr(0, end);
         input_.erase(0, end + 1);
+        octets_ += line.size();
         if (!line.ends_with('\r')) {
             fault_ = "a reply with a bare LF";
             break;
@@ -66,6 +67,7 @@ std::optional<PeerReply> ReplyReader::next() {
         bool last = false;
         if (!take(line, last)) break;
         if (!last) continue;
+        octets_ = 0;
         building_.enhanced = enhanced_code(building_.lines.back(), building_.kind());
         return std::exchange(building_, {});
     }

@@ -10,8 +10,9 @@ using State = ServerSession::State;
 namespace {
 constexpr std::size_t endless_line = 64u << 10;
 constexpr std::size_t most_bare_line_ends = 3;
+constexpr std::size_t most_heard = 4096;  // of one line, for the log
 constexpr std::array http_verbs{"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "TRACE"};
-constexpr std::array not_offered{"EXPN", "ETRN", "TURN", "ATRN", "BDAT", "SEND", "SOML", "SAML"};
+constexpr std::array not_offered{"EXPN", "ETRN", "TURN", "ATRN", "SEND", "SOML", "SAML"};
 
 template <class List>
 bool among(const List& list, std::string_view word) {
@@ -32,6 +33,7 @@ bool State::take_line() {
     const auto end = input.find('\n');
     if (end == std::string::npos) {
         if (input.size() <= endless_line) return false;
+        heard += input.substr(0, most_heard) + "\r\n";
         reply(500, "5.5.2", "the line does not end");
         close_with("4.7.0", "closing");
         return true;
@@ -40,6 +42,7 @@ bool State::take_line() {
     input.erase(0, end + 1);
     const bool crlf = line.ends_with('\r');
     if (crlf) line.pop_back();
+    heard.append(line, 0, most_heard).append("\r\n");
     if (!crlf || line.find('\r') != std::string::npos) {
         if (!(settings.normalize_bare_newlines && line.find('\r') == std::string::npos)) {
             bad_line_end();
@@ -59,6 +62,7 @@ bool State::take_line() {
 // somebody in between.
 bool State::sync_point_violated(std::string_view verb) {
     if (input.empty()) return false;
+    heard.append(input, 0, most_heard).append("\r\n");
     input.clear();
     reply(503, "5.5.0", std::string(verb) + " must be the last command of its group");
     close_with("4.7.0", "closing");
@@ -78,6 +82,7 @@ void State::run_line(std::string line) {
     if (verb == "MAIL") return mail_from(argument);
     if (verb == "RCPT") return rcpt_to(argument);
     if (verb == "DATA") return data_command(argument);
+    if (verb == "BDAT") return bdat(argument);
     if (verb == "STARTTLS") return starttls(argument);
     if (verb == "AUTH") return auth(argument);
     if (verb == "RSET") {

@@ -37,8 +37,8 @@ void State::ask(ServerPhase what) {
 void State::forget_transaction() {
     in_transaction = false;
     transaction = {};
-    data.reset();
-    transfer_fault.reset();
+    content.reset();
+    transfer_refused = false;
 }
 
 ServerDo ServerSession::next() {
@@ -61,7 +61,7 @@ ServerDo ServerSession::next() {
             case Mode::closed:
                 return ServerDo::close;
             case Mode::command:
-                if (s.shutting_down) {
+                if (s.shutting_down && !s.content) {
                     s.close_with("4.3.2", "is shutting down, try again later");
                 } else if (!s.take_line()) {
                     return ServerDo::read;
@@ -69,6 +69,12 @@ ServerDo ServerSession::next() {
                 break;
             case Mode::data:
                 if (const auto what = s.data_step(); what != ServerDo::ask) return what;
+                break;
+            case Mode::chunk:
+                if (const auto what = s.chunk_step(); what != ServerDo::ask) return what;
+                break;
+            case Mode::skip_chunk:
+                if (const auto what = s.skip_step(); what != ServerDo::ask) return what;
         }
     }
 }
@@ -86,7 +92,8 @@ void ServerSession::peer_closed() { state_->mode = Mode::closed; }
 void ServerSession::timed_out() { state_->close_with("4.4.2", "waited too long"); }
 void ServerSession::shut_down() {
     state_->shutting_down = true;
-    if (state_->mode == Mode::command) state_->close_with("4.3.2", "is shutting down, try again later");
+    if (state_->mode == Mode::command && !state_->content)
+        state_->close_with("4.3.2", "is shutting down, try again later");
 }
 void ServerSession::refuse(const mail::Reply& last_word) {
     state_->say(last_word, true);
@@ -97,6 +104,8 @@ ServerPhase ServerSession::phase() const { return state_->phase; }
 std::string_view ServerSession::auth_mechanism() const { return state_->auth_mechanism; }
 bool ServerSession::in_tls() const { return state_->tls; }
 bool ServerSession::in_transaction() const { return state_->in_transaction; }
+bool ServerSession::in_transfer() const { return state_->content || state_->mode == Mode::skip_chunk; }
+std::string ServerSession::take_heard() { return std::exchange(state_->heard, {}); }
 const Transaction& ServerSession::transaction() const { return state_->transaction; }
 std::string_view ServerSession::helo() const { return state_->helo; }
 bool ServerSession::extended() const { return state_->extended; }
@@ -134,14 +143,7 @@ void ServerSession::answer(const Verdict& verdict) {
             s.answer_recipient(verdict, false);
             break;
         case ServerPhase::data:
-            if (verdict.kind != VerdictKind::proceed) {
-                s.say(mail::checked(verdict), true);
-                break;
-            }
-            s.data = std::make_unique<DataReader>(s.settings.limits, s.settings.normalize_bare_newlines);
-            s.body_given = false;
-            s.mode = Mode::data;
-            s.say({354, {}, "End data with <CRLF>.<CRLF>"}, false);
+            s.answer_data(verdict);
     }
 }
 
@@ -169,12 +171,14 @@ void ServerSession::tls_established() {
 std::string_view ServerSession::header() const { return state_->handed_out; }
 std::string_view ServerSession::body() const { return state_->handed_out; }
 
-void ServerSession::header_stored() { state_->mode = Mode::data; }
-void ServerSession::body_stored() { state_->mode = Mode::data; }
+static void go_on(ServerSession::State& state) { state.mode = state.chunked ? Mode::chunk : Mode::data; }
+
+void ServerSession::header_stored() { go_on(*state_); }
+void ServerSession::body_stored() { go_on(*state_); }
 
 void ServerSession::storage_failed(const mail::Reply& reply) {
-    if (state_->data) state_->data->fault(reply);
-    state_->mode = Mode::data;
+    if (state_->content) state_->content->fault(reply);
+    go_on(*state_);
 }
 
 void ServerSession::committed(const mail::Reply& reply) {

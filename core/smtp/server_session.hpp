@@ -1,5 +1,5 @@
-// The receiving side of SMTP as a pure machine (RFC 5321, 3207, 2920, 1870, 6152, 2034): octets and verdicts in,
-// actions out. No socket, clock, thread, TLS or Lua in it. The driver in net/ loops:
+// The receiving side of SMTP as a pure machine (RFC 5321, 3207, 2920, 1870, 6152, 2034, 3030, 3461, 6531): octets
+// and verdicts in, actions out. No socket, clock, thread, TLS or Lua in it. The driver in net/ loops:
 //
 //   switch (session.next()) {                              // before read, start_tls, close: send take_output()
 //     read      -> session.feed(octets from the peer)      // or feed nothing more: timed_out(), shut_down()
@@ -41,6 +41,9 @@ struct ServerSettings {
     std::string fqdn;
     StartTls starttls = StartTls::not_configured;
     bool size = true, pipelining = true, eight_bit_mime = true, enhanced_status_codes = true;
+    bool chunking = true, dsn = true;
+    bool smtputf8 = true;                  // needs eight_bit_mime (RFC 6531 3.1)
+    bool binary_mime = false;              // needs chunking and eight_bit_mime (RFC 3030 3)
     bool normalize_bare_newlines = false;  // trusted servers and named ranges only
     ServerLimits limits;
 };
@@ -54,13 +57,25 @@ struct ServerPeer {
 enum class ServerDo : std::uint8_t { read, ask, start_tls, header, body, commit, close };
 enum class ServerPhase : std::uint8_t { connect, helo, starttls, auth, mail, recipient, data };
 
+enum class Body : std::uint8_t { seven_bit, eight_bit, binary };
+
+// What the sender asked about notices for one recipient (RFC 3461 4); texts as they are passed on, empty = not asked.
+struct Wishes {
+    std::string notify, orcpt;
+};
+
 struct Transaction {
     mail::Path sender;                   // empty path for <>
     std::vector<mail::Path> recipients;  // those accepted; during ServerPhase::recipient not yet the asked one
     mail::Path asked;                    // ServerPhase::recipient: the one in question
+    std::vector<Wishes> wishes;          // one for each of recipients
+    Wishes asked_wishes;                 // of the asked one
     std::uint64_t declared_size = 0;     // SIZE=, 0 = not given
-    bool eight_bit = false;              // BODY=8BITMIME
+    Body body = Body::seven_bit;         // BODY=
+    bool smtputf8 = false;               // SMTPUTF8
+    std::string ret, envid;              // RET=, ENVID=; empty = not given
     bool has_bare_eight_bit = false;     // 8-bit octets came, declared or not
+    bool eight_bit_header = false;       // some of them in the header section
 };
 
 class ServerSession {
@@ -88,6 +103,8 @@ public:
     void tls_established();  // forgets everything said in clear (RFC 3207 4.2)
     bool in_tls() const;
     bool in_transaction() const;
+    bool in_transfer() const;  // what comes is message data, not commands
+    std::string take_heard();  // commands since the last call, CRLF-ended, for the protocol log: never message data
 
     std::string_view header() const;  // with the empty line that ends it; strict CRLF
     void header_stored();

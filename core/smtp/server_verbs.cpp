@@ -1,6 +1,6 @@
-// What each verb checks before anybody is asked, and what it says once the answer is there (RFC 5321 4.1.1).
+// EHLO, STARTTLS and AUTH: what each checks before anybody is asked, and what it says once the answer is there
+// (RFC 5321 4.1.1). The envelope's verbs are in server_envelope.cpp, the data's in server_body.cpp.
 #include <algorithm>
-#include <charconv>
 #include <smtp/server_state.hpp>
 
 namespace postern::smtp {
@@ -47,6 +47,10 @@ void State::answer_helo(const Verdict& verdict) {
         if (settings.size) lines.push_back("SIZE " + std::to_string(settings.limits.message_size));
         if (settings.pipelining) lines.emplace_back("PIPELINING");
         if (settings.eight_bit_mime) lines.emplace_back("8BITMIME");
+        if (settings.chunking) lines.emplace_back("CHUNKING");
+        if (takes_binary()) lines.emplace_back("BINARYMIME");
+        if (settings.dsn) lines.emplace_back("DSN");
+        if (takes_utf8()) lines.emplace_back("SMTPUTF8");
         if (settings.enhanced_status_codes) lines.emplace_back("ENHANCEDSTATUSCODES");
         offered = settings.starttls == StartTls::offered && !tls;
         if (offered) lines.emplace_back("STARTTLS");
@@ -81,157 +85,6 @@ void State::auth(std::string_view argument) {
     for (const char c : argument.substr(0, std::min<std::size_t>(argument.find(' '), 20)))  // RFC 4422 3.1
         auth_mechanism += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
     ask(ServerPhase::auth);
-}
-
-static bool starts_with_word(std::string_view& text, std::string_view word) {
-    if (text.size() < word.size()) return false;
-    const bool same = std::equal(word.begin(), word.end(), text.begin(),
-                                 [](char a, char b) { return a == (b >= 'a' && b <= 'z' ? b - 32 : b); });
-    if (!same) return false;
-    text.remove_prefix(word.size());
-    while (text.starts_with(' ')) text.remove_prefix(1);
-    return true;
-}
-
-bool State::mail_parameters(std::string_view text) {
-    const auto list = mail::parameters(text);
-    if (!list) {
-        error(501, list.failure.token, list.failure.text);
-        return false;
-    }
-    for (const auto& parameter : *list) {
-        if (parameter.keyword == "SIZE" && settings.size && extended) {
-            std::uint64_t size = 0;
-            const auto* end = parameter.value.data() + parameter.value.size();
-            const auto [stop, bad] = std::from_chars(parameter.value.data(), end, size);
-            if (!parameter.has_value || bad != std::errc() || stop != end || parameter.value.size() > 20) {
-                error(501, "5.5.4", "SIZE wants a number of octets");
-                return false;
-            }
-            if (size > settings.limits.message_size) {
-                reply(552, "5.3.4",
-                      "the message is larger than " + std::to_string(settings.limits.message_size) + " octets");
-                refused_in_group = true;
-                return false;
-            }
-            transaction.declared_size = size;
-        } else if (parameter.keyword == "BODY" && settings.eight_bit_mime && extended) {
-            std::string value = parameter.value;
-            std::transform(value.begin(), value.end(), value.begin(),
-                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-            if (value != "7BIT" && value != "8BITMIME") {
-                error(501, "5.5.4", "BODY is 7BIT or 8BITMIME");
-                return false;
-            }
-            transaction.eight_bit = value == "8BITMIME";
-        } else {
-            error(555, "5.5.4", parameter.keyword + " is not a parameter of what is offered here");
-            return false;
-        }
-    }
-    return true;
-}
-
-void State::mail_from(std::string_view argument) {
-    if (helo.empty()) return error(503, "5.5.1", "say EHLO first");
-    if (in_transaction) return error(503, "5.5.1", "a transaction is under way");
-    if (!starts_with_word(argument, "FROM:")) return error(501, "5.5.4", "MAIL FROM:<address>");
-    transaction = {};
-    const auto path = mail::parse_reverse_path(argument);
-    if (!path) return error(path.failure.token == "5.6.7" ? 553 : 501, path.failure.token, path.failure.text);
-    if (!path->empty && path->domain.empty()) return error(501, "5.1.7", "the sender needs a domain");
-    if (!mail_parameters(argument)) {
-        transaction = {};
-        return;
-    }
-    transaction.sender = *path;
-    ask(ServerPhase::mail);
-}
-
-void State::answer_mail(const Verdict& verdict) {
-    if (verdict.kind != VerdictKind::proceed) {
-        say(mail::checked(verdict), true);
-        refused_in_group = true;
-        transaction = {};
-        return;
-    }
-    in_transaction = true;
-    reply(250, "2.1.0", "Sender OK");
-}
-
-void State::rcpt_to(std::string_view argument) {
-    if (!in_transaction) return error(503, "5.5.1", "say MAIL first");
-    if (!starts_with_word(argument, "TO:")) return error(501, "5.5.4", "RCPT TO:<address>");
-    const auto path = mail::parse_forward_path(argument);
-    if (!path) return error(path.failure.token == "5.6.7" ? 553 : 501, path.failure.token, path.failure.text);
-    const auto list = mail::parameters(argument);
-    if (!list) return error(501, list.failure.token, list.failure.text);
-    if (!list->empty())
-        return error(555, "5.5.4", list->front().keyword + " is not a parameter of what is offered here");
-    if (transaction.recipients.size() >= std::max<std::size_t>(settings.limits.recipients, 100))
-        return reply(452, "4.5.3", "too many recipients for one message");
-    transaction.asked = *path;
-    ask(ServerPhase::recipient);
-}
-
-void State::answer_recipient(const Verdict& verdict, bool is_unknown) {
-    if (verdict.kind == VerdictKind::proceed) {
-        transaction.recipients.push_back(transaction.asked);
-        return reply(250, "2.1.5", "Recipient OK");
-    }
-    say(mail::checked(verdict), true);
-    refused_in_group = true;
-    if (is_unknown && ++unknown >= settings.limits.unknown_recipients)
-        close_with("4.7.0", "too many unknown recipients");
-}
-
-void State::data_command(std::string_view argument) {
-    if (sync_point_violated("DATA")) return;
-    if (!argument.empty()) return error(501, "5.5.4", "DATA takes no argument");
-    if (!in_transaction) return error(503, "5.5.1", "say MAIL first");
-    if (transaction.recipients.empty()) return error(554, "5.5.1", "no valid recipients");
-    ask(ServerPhase::data);
-}
-
-// ask: nothing to hand out, look again; the mode may have changed.
-ServerDo State::data_step() {
-    data->take(input);
-    if (data->fault() || !data->header_complete()) {
-        if (!data->ended()) return ServerDo::read;
-        end_of_data();
-        return ServerDo::ask;
-    }
-    if (!body_given) {
-        body_given = true;
-        handed_out = std::exchange(data->header(), {});
-        mode = Mode::header_out;
-        return ServerDo::header;
-    }
-    if (!data->piece().empty() && (data->piece_full() || data->ended() || input.empty())) {
-        handed_out = std::exchange(data->piece(), {});
-        mode = Mode::body_out;
-        return ServerDo::body;
-    }
-    if (!data->ended()) return ServerDo::read;
-    end_of_data();
-    return ServerDo::ask;
-}
-
-void State::end_of_data() {
-    if (data->fault()) {
-        say(*data->fault(), true);
-        forget_transaction();
-        mode = Mode::command;
-        return;
-    }
-    if (!data->header_complete()) {
-        // A message that ended within its header section: complete it, then hand it out as any other.
-        data->finish_header();
-        return;
-    }
-    transaction.has_bare_eight_bit = data->eight_bit();
-    phase = ServerPhase::data;
-    mode = Mode::commit;
 }
 
 }  // namespace postern::smtp

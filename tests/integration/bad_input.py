@@ -50,6 +50,13 @@ CASES = [
     ('HELP', HEAD + b'HELP\r\n', '214 2.0.0', False),
     ('text pipelined behind DATA', ENVELOPE + b'DATA\r\nSubject: early\r\n\r\n.\r\n', '421 4.7.0', True),
     ('text pipelined behind STARTTLS', HEAD + b'STARTTLS\r\nNOOP\r\n', '421 4.7.0', True),
+    ('NOTIFY that contradicts itself', ENVELOPE.replace(b'com>\r\n', b'com> NOTIFY=NEVER,SUCCESS\r\n'), '501 5.5.4', False),
+    ('a bad RET', HEAD + b'MAIL FROM:<x@example.org> RET=SOME\r\n', '501 5.5.4', False),
+    ('BODY=BINARYMIME, not offered', HEAD + b'MAIL FROM:<x@example.org> BODY=BINARYMIME\r\n', '501 5.5.4', False),
+    ('a bare LF by BDAT', ENVELOPE + b'BDAT 17 LAST\r\nSubject: x\r\n\r\na\nb', '550 5.6.0', False),
+    ('NUL by BDAT', ENVELOPE + b'BDAT 17 LAST\r\nSubject: x\r\n\r\na\0b', '550 5.6.0', False),
+    ('BDAT too early', HEAD + b'BDAT 8 LAST\r\nabcdefgh', '503 5.5.1', False),
+    ('BDAT without end', HEAD + b'BDAT 99999999999\r\n' + b'a' * ((37 << 20) + 1), '421 4.7.0', True),
     ('QUIT', HEAD + b'QUIT\r\n', '221 2.0.0', True),
 ]
 
@@ -109,7 +116,8 @@ def last_reply(raw, octets, closes):
             raw.send(line)
             raw.reply()
     raw.send(octets)
-    answers = [raw.reply() for _ in range(max(1, octets.count(b'\r\n')) if not closes else 1)]
+    commands = octets.partition(b'BDAT')[0].count(b'\r\n') + 1 if b'BDAT' in octets else octets.count(b'\r\n')
+    answers = [raw.reply() for _ in range(max(1, commands) if not closes else 1)]
     while closes and answers[-1] is not None:
         answers.append(raw.reply())
     if not closes:

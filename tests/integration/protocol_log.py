@@ -75,13 +75,13 @@ def main():
             '<220 mail1.woodgrovebank.com .*', '>EHLO mail1.contoso.com', '<250-mail1.woodgrovebank.com.*', None,
             '<250[ -]STARTTLS', None, '>STARTTLS', '<220 2.0.0 .*', r'\*Sending certificate', *own,
             r'\*Received certificate', *peer, '>EHLO mail1.contoso.com', '<250-mail1.woodgrovebank.com.*', None,
-            session + ', sending message', '>MAIL FROM:<bob@contoso.com>.*', None, '<250 2.1.0 .*', '<250 2.1.5 .*', None,
-            '<354 .*', None, '<250 2.6.0 .*', '>QUIT', '<221 2.0.0 .*'])
+            session + ', sending message', '>MAIL FROM:<bob@contoso.com>.*', '>RCPT TO:.*', '>BDAT .* LAST', '<250 2.1.0 .*', '<250 2.1.5 .*', None,
+            '<250 2.6.0 .*', '>QUIT', '<221 2.0.0 .*'])
         expect('the receive log', shown(world.woodgrove, '--receive'), [
             '>220 mail1.woodgrovebank.com .*', '<EHLO mail1.contoso.com', '>250-mail1.woodgrovebank.com.*', None,
             '<STARTTLS', '>220 2.0.0 .*', r'\*Sending certificate', *peer, r'\*Received certificate', *own,
-            '<EHLO mail1.contoso.com', None, '<MAIL FROM:<bob@contoso.com>.*', None, session + ', receiving message', None,
-            '>250 2.1.0 .*', None, '>354 .*', None, '>250 2.6.0 .*', '<QUIT', '>221 2.0.0 .*'])
+            '<EHLO mail1.contoso.com', None, '<MAIL FROM:<bob@contoso.com>.*', None, session + ', receiving message',
+            '<RCPT TO:.*', '<BDAT .* LAST', '>250 2.1.0 .*', None, '>250 2.6.0 .*', '<QUIT', '>221 2.0.0 .*'])
         status = world.contoso.postern('status').stdout
         if 'ALARM role-missing logging' in status:
             raise SystemExit('FAILED: logging is loaded and yet missed:\n' + status)

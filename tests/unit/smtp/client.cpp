@@ -22,7 +22,7 @@ struct Script {
                 case ClientDo::ready:
                     if (done) return session.take_output();
                     done = true;
-                    session.begin({"a@contoso.com", {"b@example.org", "c@example.org"}, 20, false});
+                    session.begin(transaction);
                     break;
                 case ClientDo::body:
                     session.body_piece("Subject: x\r\n\r\n.dot\r\n", true);
@@ -34,6 +34,7 @@ struct Script {
                     return session.take_output();
             }
     }
+    ClientTransaction transaction = {"a@contoso.com", {{"b@example.org", {}, {}}, {"c@example.org", {}, {}}}, 20};
     ClientSession session;
     ClientDo last = ClientDo::read;
     bool done = false;
@@ -119,4 +120,164 @@ TEST_CASE("replies that are none end the session in bounded memory", "[client]")
         CHECK(script.last == ClientDo::close);
         CHECK(script.session.failure());
     }
+}
+
+namespace {
+
+// One message to one recipient over a server that offers `keywords`; what was sent until it was served.
+struct Offered : Script {
+    Offered(std::string_view keywords, ClientTransaction what) {
+        transaction = std::move(what);
+        hear("220 hi\r\n");
+        std::string ehlo = "250-x\r\n";
+        for (std::string_view rest = keywords; !rest.empty();) {
+            const auto word = rest.substr(0, rest.find(','));
+            rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+            ehlo += "250-" + std::string(word) + "\r\n";
+        }
+        sent = hear(ehlo + "250 HELP\r\n");
+    }
+    std::string sent;
+};
+
+ClientTransaction short_message() {
+    ClientTransaction transaction = {"a@contoso.com", {{"b@example.org", {}, {}}}, 20};
+    transaction.whole = "Subject: x\r\n\r\n.dot\r\n";
+    return transaction;
+}
+
+}  // namespace
+
+TEST_CASE("a short message goes in one group with its envelope where the server takes chunks", "[client]") {
+    Offered script("PIPELINING,CHUNKING,SIZE 1000", short_message());
+    CHECK(script.sent ==
+          "MAIL FROM:<a@contoso.com> SIZE=20\r\nRCPT TO:<b@example.org>\r\nBDAT 20 LAST\r\n"
+          "Subject: x\r\n\r\n.dot\r\n");
+    script.hear("250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 taken\r\n");
+    CHECK(script.outcomes.at(0).kind == VerdictKind::proceed);
+    Offered data("PIPELINING", short_message());
+    CHECK(data.sent == "MAIL FROM:<a@contoso.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n");
+    CHECK(data.hear("250 ok\r\n250 ok\r\n354 go\r\n") == "Subject: x\r\n\r\n..dot\r\n.\r\n");
+    CHECK(data.hear("250 2.0.0 taken\r\n").empty());
+    CHECK(data.outcomes.at(0).kind == VerdictKind::proceed);
+}
+
+TEST_CASE("where nobody was taken and the server still asks for the data it gets none", "[client]") {
+    Offered script("PIPELINING", short_message());
+    CHECK(script.hear("250 ok\r\n550 5.1.1 unknown\r\n354 go\r\n") == ".\r\n");
+    CHECK(script.hear("554 no\r\n") == "RSET\r\n");
+    script.hear("250 ok\r\n");
+    CHECK(script.outcomes.at(0).status == "5.1.1");
+}
+
+TEST_CASE("a message that is accepted before it was sent is not delivered", "[client]") {
+    for (const auto* early : {"354 go\r\n250 taken\r\n", "250 taken\r\n"}) {
+        Offered script("PIPELINING", short_message());
+        script.hear(std::string("250 ok\r\n250 ok\r\n") + early);
+        CHECK(script.last == ClientDo::close);
+        CHECK(script.outcomes.at(0).kind == VerdictKind::defer);
+    }
+}
+
+TEST_CASE("552 to RCPT means 452", "[client]") {
+    Offered script("PIPELINING", short_message());
+    script.hear("250 ok\r\n552 5.5.3 too many\r\n503 no\r\n");
+    script.hear("250 ok\r\n");
+    CHECK(script.outcomes.at(0).kind == VerdictKind::defer);
+    CHECK(script.outcomes.at(0).code == 552);
+}
+
+TEST_CASE("what the sender asked about notices is passed on where the server knows DSN", "[client]") {
+    auto asked = short_message();
+    asked.ret = "HDRS";
+    asked.envid = "QQ+2B314";
+    asked.recipients = {{"b@example.org", "SUCCESS,DELAY", "rfc822;Bob+40contoso.com"}};
+    Offered script("DSN,PIPELINING", asked);
+    CHECK_THAT(script.sent, Catch::StartsWith("MAIL FROM:<a@contoso.com> RET=HDRS ENVID=QQ+2B314\r\n"
+                                              "RCPT TO:<b@example.org> NOTIFY=SUCCESS,DELAY "
+                                              "ORCPT=rfc822;Bob+40contoso.com\r\n"));
+    script.hear("250 ok\r\n250 ok\r\n354 go\r\n");
+    script.hear("250 taken\r\n");
+    CHECK(script.outcomes.at(0).passed_on);
+    Offered without("PIPELINING", asked);
+    CHECK(without.sent == "MAIL FROM:<a@contoso.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n");
+    without.hear("250 ok\r\n250 ok\r\n354 go\r\n");
+    without.hear("250 taken\r\n");
+    CHECK_FALSE(without.outcomes.at(0).passed_on);
+}
+
+TEST_CASE("a server is never sent what it does not take", "[client]") {
+    auto message = short_message();
+    message.eight_bit = true;
+    CHECK(Offered("PIPELINING", message).outcomes.at(0).status == "5.6.3");
+    CHECK_THAT(Offered("8BITMIME", message).sent, Catch::Contains(" BODY=8BITMIME\r\n"));
+    message.binary = true;
+    CHECK(Offered("8BITMIME,BINARYMIME", message).outcomes.at(0).status == "5.6.3");
+    CHECK_THAT(Offered("8BITMIME,BINARYMIME,CHUNKING", message).sent, Catch::Contains(" BODY=BINARYMIME\r\n"));
+    CHECK(Offered("SIZE 10", short_message()).outcomes.at(0).status == "5.3.4");
+}
+
+TEST_CASE("without SMTPUTF8 only what needs it fails", "[client]") {
+    auto message = short_message();
+    message.smtputf8 = true;
+    message.recipients = {{"b@example.org", {}, {}}, {"\xc3\xbc@example.org", {}, {}}};
+    Offered script("PIPELINING,8BITMIME", message);
+    CHECK(script.sent == "MAIL FROM:<a@contoso.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n");
+    script.hear("250 ok\r\n250 ok\r\n354 go\r\n");
+    script.hear("250 taken\r\n");
+    CHECK(script.outcomes.at(0).kind == VerdictKind::proceed);
+    CHECK(script.outcomes.at(1).status == "5.6.7");
+    message.utf8_header = true;
+    Offered whole("PIPELINING,8BITMIME", message);
+    CHECK(whole.outcomes.at(0).status == "5.6.7");
+    CHECK_THAT(Offered("SMTPUTF8,8BITMIME", message).sent, Catch::Contains(" SMTPUTF8\r\n"));
+}
+
+namespace {
+std::string authenticate(std::string_view ehlo, std::string_view answers, std::optional<ClientFailure>& failure,
+                         std::string& said) {
+    auto settings = Script::settings(TlsPolicy::required);
+    settings.credentials = Credentials{"postern", "s3cret"};
+    ClientSession session(settings);
+    const auto hear = [&](std::string_view reply) {
+        session.feed(reply);
+        session.next();
+        said += session.take_said();
+        return session.take_output();
+    };
+    auto sent = hear("220 hi\r\n") + hear("250-x\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS\r\n") + hear("220 go\r\n");
+    CHECK(sent.find("AUTH") == std::string::npos);  // never in clear
+    session.tls_established();
+    session.next();
+    session.peer_accepted();
+    sent = hear("") + hear(ehlo);
+    for (std::size_t at = 0; at < answers.size();) {
+        const auto end = answers.find('\n', at) + 1;
+        sent += hear(answers.substr(at, end - at));
+        at = end;
+    }
+    failure = session.failure();
+    return sent;
+}
+}  // namespace
+
+TEST_CASE("credentials go inside verified TLS alone, and never into the log", "[client]") {
+    std::optional<ClientFailure> failure;
+    std::string said;
+    CHECK_THAT(authenticate("250-x\r\n250 AUTH PLAIN LOGIN\r\n", "235 2.7.0 ok\r\n", failure, said),
+               Catch::Contains("AUTH PLAIN AHBvc3Rlcm4AczNjcmV0\r\n"));
+    CHECK_FALSE(failure);
+    CHECK_THAT(authenticate("250-x\r\n250 AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n235 ok\r\n",
+                            failure, said),
+               Catch::Contains("AUTH LOGIN\r\ncG9zdGVybg==\r\nczNjcmV0\r\n"));
+    CHECK_FALSE(failure);
+    CHECK(said.find("czNjcmV0") == std::string::npos);
+    CHECK(said.find("AHBvc3Rlcm4A") == std::string::npos);
+    authenticate("250-x\r\n250 AUTH PLAIN\r\n", "535 5.7.8 wrong\r\n", failure, said);
+    REQUIRE(failure);
+    CHECK_FALSE(failure->permanent);  // our fault, not the sender's
+    CHECK(failure->status == "4.7.8");
+    authenticate("250-x\r\n250 AUTH GSSAPI\r\n", "", failure, said);
+    REQUIRE(failure);
+    CHECK_FALSE(failure->permanent);
 }

@@ -1,0 +1,256 @@
+// The loop over the ClientSession machine on one connection, and the batches that it takes from the queue while it is
+// warm.
+#include <algorithm>
+#include <net/await.hpp>
+#include <net/outbound.hpp>
+#include <net/outbound_session.hpp>
+#include <net/provider_delivery.hpp>
+
+namespace postern::net {
+
+using smtp::ClientDo;
+
+static constexpr std::chrono::seconds write_time{180};  // RFC 5321 4.5.3.2.5
+static constexpr std::chrono::minutes longest_transaction{30};
+static constexpr std::uint64_t slowest_octets_per_second = 1024;
+static constexpr std::uint64_t sent_whole = 64u << 10;  // along with its envelope
+
+awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, ProtocolLog& log) {
+    pinned_ = nullptr;
+    for (const auto& server : generation_->settings->trusted_servers)
+        for (const auto& name : server.hosts)
+            if (name == host.name || name == host.address.to_string()) pinned_ = &server;
+    outcome_ = {};  // what another host proved counts for nothing here
+    envelope_travelled_ = greeted_ = served_ = false;
+    smtp::ClientSession machine(client_settings());
+    renew_deadlines(machine);
+    for (bool open = true; open;) {
+        const auto what = machine.next();
+        if (what != ClientDo::ready && what != ClientDo::finished) co_await flush(stream, machine, log, what);
+        switch (what) {
+            case ClientDo::read:
+                co_await read(host, stream, machine, log);
+                break;
+            case ClientDo::start_tls:
+                co_await start_tls(host, stream, machine, log);
+                renew_deadlines(machine);
+                break;
+            case ClientDo::ask_peer:
+                co_await ask_peer(host, stream, machine, log);
+                renew_deadlines(machine);
+                break;
+            case ClientDo::ready:
+                co_await next_batch(host, stream, machine, log);
+                break;
+            case ClientDo::body:
+                co_await send_body(stream, machine, log);
+                break;
+            case ClientDo::finished:
+                co_await finish(host, stream, machine);
+                break;
+            case ClientDo::close:
+                open = false;
+        }
+    }
+    if (machine.failure() && batch_) failure_ = machine.failure();
+    // A connection that served once and then broke is not a reason to try the next host for what it had not begun.
+    co_return !batch_ || served_;
+}
+
+// Nothing that a server does or leaves undone keeps a connection for ever: a reply has its time in total, however it
+// drips, and so has a whole transaction.
+void OutboundDelivery::renew_deadlines(const smtp::ClientSession& machine) {
+    replies_seen_ = machine.replies();
+    reply_until_ = within(machine.deadline());
+    if (!envelope_travelled_) transaction_until_ = std::max(until_, reply_until_);
+}
+
+awaitable<void> OutboundDelivery::flush(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log, ClientDo what) {
+    log.sent(machine.take_said());
+    auto output = machine.take_output();
+    if (output.empty()) co_return;
+    if (!co_await stream.write(std::move(output), within(write_time)) && what != ClientDo::close) machine.peer_closed();
+    renew_deadlines(machine);
+}
+
+awaitable<void> OutboundDelivery::read(const Host& host, Stream& stream, smtp::ClientSession& machine,
+                                       ProtocolLog& log) {
+    if (machine.replies() != replies_seen_) renew_deadlines(machine);
+    std::string octets;
+    switch (co_await stream.read(octets, std::min(reply_until_, transaction_until_))) {
+        case Read::data:
+            log.received(octets);
+            machine.feed(octets);
+            break;
+        case Read::timed_out:
+            machine.timed_out();
+            break;
+        case Read::failed:
+            if (stream.tls() && stream.tls()->error().own_certificate_refused) {
+                const Failure alert{"own-certificate-refused",
+                                    host.name + " refused our certificate (" + stream.tls()->error().alert + ")"};
+                machine.connection_refused_by_alert(alert);
+                break;
+            }
+            [[fallthrough]];
+        default:
+            machine.peer_closed();
+    }
+}
+
+awaitable<void> OutboundDelivery::next_batch(const Host& host, Stream& stream, smtp::ClientSession& machine,
+                                             ProtocolLog& log) {
+    // What is due later goes under the configuration that holds then, over a connection of its own.
+    const bool current = !served_ || worker_.generation == generation_;
+    if (!batch_ && current) batch_ = services_.queue.claim(destination_, std::chrono::system_clock::now());
+    if (!batch_) {
+        machine.quit();
+        co_return;
+    }
+    if (!std::exchange(greeted_, true)) {
+        std::vector<Detail> details{{"host", host.name}, {"extensions", machine.extensions()}};
+        const auto* tls = stream.tls() ? &stream.tls()->facts() : nullptr;
+        if (!co_await allowed(Event::outbound_ehlo, std::move(details), tls)) {
+            machine.quit();
+            co_return;
+        }
+    }
+    auto transaction = transaction_of(*batch_);
+    if (!co_await open_body(machine, transaction)) {
+        served_ |= failure_->token != "spool-damaged";
+        auto outcomes = same_for_all(*batch_, *failure_);
+        co_await settle(services_, std::move(*batch_), std::move(outcomes), relay(host), "none");
+        batch_.reset();
+        co_return;
+    }
+    log.note(session_id_ + ";" + utc_text(std::chrono::system_clock::now()) + ";" + std::to_string(++messages_),
+             "sending message");
+    envelope_travelled_ = true;
+    const std::chrono::seconds for_octets(body_->size() / slowest_octets_per_second);
+    transaction_until_ = within(longest_transaction + for_octets);
+    machine.begin(std::move(transaction));
+}
+
+smtp::ClientTransaction OutboundDelivery::transaction_of(const queue::Batch& batch) {
+    const auto& message = batch.message;
+    smtp::ClientTransaction transaction;
+    transaction.sender = message.sender;
+    for (const auto index : batch.which) {
+        const auto& one = message.recipients.at(index);
+        transaction.recipients.push_back({one.address, one.notify, one.orcpt});
+    }
+    transaction.eight_bit = message.eight_bit;
+    transaction.binary = message.binary;
+    transaction.smtputf8 = message.smtputf8;
+    transaction.utf8_header = message.eight_bit_header;
+    transaction.ret = message.ret;
+    transaction.envid = message.envid;
+    return transaction;
+}
+
+// What the server takes decides how the message goes. False: it cannot go, failure_ says why.
+awaitable<bool> OutboundDelivery::open_body(const smtp::ClientSession& machine, smtp::ClientTransaction& transaction) {
+    const bool eight_bit = machine.peer_offers("8BITMIME");
+    const bool binary = machine.peer_offers("BINARYMIME") && machine.wants_chunks();
+    std::optional<mail::Taken> convert_for;
+    if (transaction.eight_bit && !eight_bit) convert_for = mail::Taken::seven_bit;
+    else if (transaction.binary && !binary) convert_for = eight_bit ? mail::Taken::eight_bit : mail::Taken::seven_bit;
+    // Nobody may make ASCII of an internationalised message (RFC 6531 3.6); the machine says so.
+    if (transaction.smtputf8 && transaction.utf8_header && !machine.peer_offers("SMTPUTF8")) convert_for.reset();
+    const bool marks_stay = connector_->internal || pinned_ || connector_->lmtp;
+    std::optional<Failure> failed;
+    auto work = [&] {
+        auto source = services_.spool.open(batch_->message.id);
+        if (!source) {
+            failed = Failure{"spool-damaged", source.error().text};
+            return true;
+        }
+        body_ = std::make_unique<OutboundBody>(*source, batch_->message.size,
+                                               marks_stay ? nullptr : generation_->settings.get());
+        failed = body_->prepare(convert_for);
+        if (failed || body_->size() > sent_whole) return true;
+        std::string whole;
+        while (!failed && !body_->ended()) {
+            auto octets = body_->next();
+            if (!octets) failed = octets.failure;
+            else whole += *octets;
+        }
+        transaction.whole = std::move(whole);
+        return true;
+    };
+    co_await off_loop(services_.pool, std::move(work));
+    if (failed && failed->token == "unfit") {
+        fail({}, "5.6.3",
+             "the server takes no " + std::string(eight_bit ? "binary" : "8-bit") +
+                 " messages, and this one cannot be converted: " + failed->text,
+             true);
+        co_return false;
+    }
+    if (failed) {
+        services_.log.error("spool-damaged", batch_->message.id + ": " + failed->text);
+        fail({}, "4.3.0", "the message could not be read from the spool: " + failed->text);
+        co_return false;
+    }
+    transaction.size = body_->size();
+    transaction.binary &= !convert_for;
+    if (convert_for == mail::Taken::seven_bit) transaction.eight_bit = false;
+    co_return true;
+}
+
+awaitable<void> OutboundDelivery::send_body(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log) {
+    std::string early;
+    if (!stream.poll(early)) {
+        machine.peer_closed();
+        co_return;
+    }
+    if (!early.empty()) {
+        log.received(early);
+        machine.feed(early);
+        if (machine.next() != ClientDo::body) co_return;
+    }
+    Outcome<std::string> octets = Failure{};
+    auto work = [&] {
+        octets = body_->next();
+        return true;
+    };
+    co_await off_loop(services_.pool, std::move(work));
+    if (!octets) {
+        services_.log.error("spool-damaged", batch_->message.id + ": " + octets.failure.text);
+        machine.body_unreadable();
+        co_return;
+    }
+    machine.body_piece(*octets, body_->ended());
+}
+
+std::string OutboundDelivery::relay(const Host& host) {
+    return host.name + "[" + host.address.to_string() + "]:" + std::to_string(host.port);
+}
+
+awaitable<void> OutboundDelivery::finish(const Host& host, Stream& stream, smtp::ClientSession& machine) {
+    body_.reset();
+    // The connection ended before the message was sent: nobody has refused it, nobody may have it.
+    if (machine.failure() && !machine.message_sent()) {
+        if (!served_) co_return;  // the next host may take it
+        services_.queue.release(*batch_);
+        batch_.reset();
+        co_return;
+    }
+    served_ = true;
+    const auto outcomes = machine.outcomes();
+    const bool accepted =
+        std::any_of(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.kind == VerdictKind::proceed; });
+    if (accepted && outcome_.domain_secured)
+        services_.counters.add("postern_domain_secured_messages_sent_total", label("domain", entry_));
+    if (accepted && batch_->clear_allowed && !stream.tls()) services_.counters.add("postern_opportunistic_clear_total");
+    if (accepted && !entry_.empty() && connector_->smart_host)
+        services_.counters.add("postern_hop_secured_messages_sent_total", label("domain", entry_));
+    if (accepted && outcome_.by_exception)
+        services_.counters.add("postern_passed_by_exception_total", label("domain", entry_));
+    const auto tls =
+        stream.tls() ? stream.tls()->facts().protocol + " " + stream.tls()->facts().cipher : std::string("none");
+    auto batch = std::move(*batch_);
+    batch_.reset();
+    co_await settle(services_, std::move(batch), outcomes, relay(host), tls);
+}
+
+}  // namespace postern::net
