@@ -23,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     smtp::ServerSettings settings;
     settings.fqdn = "mail1.contoso.com";
     settings.starttls = smtp::StartTls::offered;
+    settings.binary_mime = true;
     smtp::ServerSession machine(settings, smtp::ServerPeer{"192.0.2.1", "0000000000000001"});
     const std::size_t piece = data[0] + 1u;
     std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);

@@ -164,6 +164,11 @@ void Daemon::make_parts() {
             if (destination.route == std::string(net::smtp_route) + connector.name) return connector.retry;
         return config::Retry{};
     };
+    parts.is_final = [current](const queue::Destination& destination) {
+        for (const auto& connector : current()->settings->send_connectors)
+            if (destination.route == std::string(net::smtp_route) + connector.name) return connector.lmtp;
+        return true;
+    };
     queue_ = std::make_unique<queue::Queue>(std::move(parts));
     resolver_ = std::make_unique<net::Resolver>(loop_, generation_->settings->resolver);
     services_ = std::make_unique<net::Services>(net::Services{

@@ -26,6 +26,8 @@ std::span<const CounterEntry> counter_catalogue() {
         {"postern_messages_delivered_total", counter, "Recipients delivered, by way (smtp, deliver)."},
         {"postern_messages_deferred_total", counter, "Delivery attempts that will be tried again, by way."},
         {"postern_messages_bounced_total", counter, "Recipients that failed for good."},
+        {"postern_messages_held_total", counter,
+         "Recipients held because nobody could be told of their failure: no sender, or one that nobody proved."},
         {"postern_sessions_total", counter, "Sessions accepted, by receive connector."},
         {"postern_sessions_open", gauge, "Sessions open now."},
         {"postern_tls_handshakes_total", counter, "TLS handshakes, by direction and result."},

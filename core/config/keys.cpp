@@ -121,10 +121,13 @@ constexpr Key table[] = {
     {"retry", "medium", duration, "10min", "Pause between the next."},
     {"retry", "medium_tries", number, "6", "How many of them."},
     {"retry", "slow", duration, "30min", "Pause from then on."},
+    {"retry", "delay_notice", duration, "4h", "When the sender is told that a message is delayed."},
     {"retry", "expiry", duration, "5d", "When a message is given up."},
     {"", "accepted_domain", block, "", "A domain that we take mail for.", true},
     {"accepted_domain", "recipients", block, "", "`file PATH` inside, one local part a line; or the value any."},
     {"recipients", "file", path, "", "One local part a line; # begins a comment."},
+    {"accepted_domain", "late_reject", text, "hold",
+     "What the next server refuses for good after we took it: hold, or bounce to a sender that nobody proved."},
     {"accepted_domain", "deliver", text, "",
      "maildir, discard (for measurement: mail is dropped), or the name of a send connector."},
 };

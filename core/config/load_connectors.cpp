@@ -155,6 +155,7 @@ void Loader::send_connector(const SettingsNode& node) {
         take(*retry, "medium", connector.retry.medium, parse_duration, "a duration such as 10min");
         take(*retry, "medium_tries", connector.retry.medium_tries, parse_number, "a number");
         take(*retry, "slow", connector.retry.slow, parse_duration, "a duration such as 30min");
+        take(*retry, "delay_notice", connector.retry.delay_notice, parse_duration, "a duration such as 4h");
         take(*retry, "expiry", connector.retry.expiry, parse_duration, "a duration such as 5d");
     }
     settings_.send_connectors.push_back(std::move(connector));
@@ -187,6 +188,9 @@ void Loader::accepted_domain(const SettingsNode& node) {
     if (domain.domain.empty()) return;
     domain.deliver = node.text("deliver");
     if (domain.deliver.empty()) problem(node, "needs deliver: maildir, or a send connector's name");
+    std::size_t late_reject = 0;
+    choice(node, "late_reject", {"hold", "bounce"}, late_reject);
+    domain.late_reject_holds = late_reject == 0;
     if (const auto* known = node.find("recipients")) recipients(*known, domain);
     else problem(node, "needs recipients: how its recipients are known has no default");
     if (settings_.accepted_domains.contains(domain.domain)) problem(node, "a second block for " + domain.domain);

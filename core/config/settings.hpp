@@ -126,6 +126,7 @@ struct AcceptedDomain {
     std::string domain;  // canonical
     RecipientsFrom recipients = RecipientsFrom::file;
     std::set<std::string, std::less<>> known;  // local parts as listed, lower case; postmaster is always known
+    bool late_reject_holds = true;             // what is refused behind us is held, not bounced to whoever
     std::string deliver;                       // "maildir" (a Delivery provider) or a send connector's name
 };
 

@@ -202,7 +202,9 @@ void Downgrade::State::end_leaf(bool of_message) {
     if (!needed) return;
     // RFC 1847 2.1: a signature covers the encoded octets.
     if (is_signed()) impossible("a signed part would no longer be what was signed");
-    if (leaf.type == "message" || leaf.type == "multipart")
+    // RFC 6533 4, 6: the types for other than ASCII may be encoded, those of RFC 2046 not.
+    const bool encodable = leaf.subtype == "global-delivery-status" || leaf.subtype == "global-headers";
+    if ((leaf.type == "message" && !encodable) || leaf.type == "multipart")
         impossible("a part of type " + leaf.type + "/" + leaf.subtype + " cannot be encoded");
     if (!leaf.identity()) impossible("a part that says " + leaf.encoding + " holds other octets");
 }

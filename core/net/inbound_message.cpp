@@ -109,6 +109,7 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
     message.held = hold_.has_value();
     message.domain_secured = policy.transaction().outcome.domain_secured;
     const auto& settings = *session.generation->settings;
+    message.known_sender = settings.accepted_domains.contains(transaction.sender.domain);
     for (std::size_t i = 0; i < transaction.recipients.size(); ++i) {
         const auto& path = transaction.recipients[i];
         queue::QueuedRecipient recipient;
@@ -119,6 +120,8 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
         recipient.requirement = co_await policy.outbound_requirement(session, machine, recipient.domain);
         recipient.next_attempt = message.received;
         recipient.route = reroute_;
+        const auto accepted = settings.accepted_domains.find(recipient.domain);
+        recipient.hold_late_reject = accepted != settings.accepted_domains.end() && accepted->second.late_reject_holds;
         recipient.notify = transaction.wishes.at(i).notify;
         recipient.orcpt = transaction.wishes.at(i).orcpt;
         message.recipients.push_back(std::move(recipient));

@@ -69,9 +69,10 @@ private:
 }  // namespace
 
 static std::string route_and_wishes(const QueuedRecipient& one) {
-    const bool wishes = !one.notify.empty() || !one.orcpt.empty();
+    const bool wishes = !one.notify.empty() || !one.orcpt.empty() || one.hold_late_reject || one.held;
     if (!wishes) return one.route.empty() ? "" : " " + escaped(one.route);
-    return " " + escaped(one.route) + " " + escaped(one.notify) + " " + escaped(one.orcpt);
+    return " " + escaped(one.route) + " " + escaped(one.notify) + " " + escaped(one.orcpt) + " " +
+           std::to_string(one.hold_late_reject) + " " + std::to_string(one.held);
 }
 
 std::string to_text(const QueuedMessage& message) {
@@ -82,9 +83,9 @@ std::string to_text(const QueuedMessage& message) {
     text += "\nsize " + std::to_string(message.size) + "\nflags " + std::to_string(message.eight_bit) + " " +
             std::to_string(message.domain_secured) + " " + std::to_string(message.held);
     // Since 0.3; left out where nothing of it was asked.
-    if (message.eight_bit_header || message.binary || message.smtputf8)
+    if (message.eight_bit_header || message.binary || message.smtputf8 || message.known_sender)
         text += "\nbody " + std::to_string(message.eight_bit_header) + " " + std::to_string(message.binary) + " " +
-                std::to_string(message.smtputf8);
+                std::to_string(message.smtputf8) + " " + std::to_string(message.known_sender);
     if (!message.ret.empty() || !message.envid.empty())
         text += "\nnotices " + escaped(message.ret) + " " + escaped(message.envid);
     for (const auto& one : message.recipients) {
@@ -115,6 +116,7 @@ static bool parse_line(std::string_view line, QueuedMessage& message) {
         message.eight_bit_header = words.number() != 0;
         message.binary = words.number() != 0;
         message.smtputf8 = words.number() != 0;
+        message.known_sender = words.number() != 0;
     } else if (key == "notices") {
         message.ret = words.text();
         message.envid = words.text();
@@ -132,6 +134,8 @@ static bool parse_line(std::string_view line, QueuedMessage& message) {
         one.route = words.text();   // since 0.2; missing in older files
         one.notify = words.text();  // since 0.3
         one.orcpt = words.text();
+        one.hold_late_reject = words.text() == "1";
+        one.held = words.text() == "1";
     } else {
         return false;
     }

@@ -149,7 +149,7 @@ std::optional<Batch> Queue::State::batch_of(const Schedule::Claim& claim, const 
     std::lock_guard lock(mutex);
     for (std::size_t i = 0; i < message->recipients.size(); ++i) {
         const auto& one = message->recipients[i];
-        if (!schedule.leads_to({one.domain, one.requirement, one.route, {}}, destination)) continue;
+        if (one.held || !schedule.leads_to({one.domain, one.requirement, one.route, {}}, destination)) continue;
         batch.which.push_back(i);
         batch.clear_allowed |= one.clear_next;
     }

@@ -16,7 +16,7 @@
 
 namespace postern::queue {
 
-struct Undelivered;  // notice.hpp
+struct Reported;  // notice.hpp
 struct Settled;
 
 // Recipients of one message for one destination, in flight until settled.
@@ -44,6 +44,8 @@ public:
         std::function<void(const QueuedMessage& about, const QueuedMessage& notice)> on_notice;  // one was queued
         std::function<void(std::function<void()>)> offload =
             {};  // runs what reads the disk for a notice; empty: at once
+        // By LMTP or into a mailbox: nobody behind it reports on success.
+        std::function<bool(const Destination&)> is_final = [](const Destination&) { return false; };
     };
     explicit Queue(Parts parts);
     ~Queue();
@@ -85,7 +87,7 @@ private:
     friend class QueueVerbs;
     struct State;
     void record(const std::shared_ptr<Settled>& settled);
-    void notify(const QueuedMessage& message, const std::vector<Undelivered>& failed, std::function<void(bool)> told);
+    void notify(const QueuedMessage& message, const std::vector<Reported>& reports, std::function<void(bool)> told);
 
     std::unique_ptr<State> state_;
 };

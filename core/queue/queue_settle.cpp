@@ -10,7 +10,8 @@ namespace postern::queue {
 
 namespace {
 
-constexpr std::size_t returned_octets = 64u << 10;
+// Beyond any schedule; a release brings it back.
+const Time never{std::chrono::seconds(7258118400)};
 
 std::string line(const QueuedMessage& message, const QueuedRecipient& one, std::string_view relay, std::string_view tls,
                  Time now) {
@@ -26,12 +27,18 @@ struct Settling {
     std::string_view relay, tls;
     config::Retry retry;
     Time now;
-    std::vector<Undelivered> failed = {};
+    std::vector<Reported> reports = {};
 
     // True: it is done with, one way or the other.
     bool settle(QueuedRecipient& one, const smtp::RecipientOutcome& outcome) {
         const auto way = label("way", destination.route.substr(0, destination.route.find(':')));
-        const bool expired = now - message.received > retry.expiry;
+        const Attempt attempt{
+            message, one, outcome, retry, relay, parts.is_final(destination), now, destination.route == "queue:bounce"};
+        const bool expired = attempt.expired(), holds = to_be_held(attempt);
+        if (auto report = to_report(attempt)) {
+            one.delay_notified |= report->action == Action::delayed;
+            reports.push_back(std::move(*report));
+        }
         const auto text = (outcome.token.empty() ? "" : outcome.token + ": ") + outcome.text;
         ++one.attempts;
         one.status = outcome.status;
@@ -45,8 +52,8 @@ struct Settling {
             parts.counters.add("postern_messages_bounced_total", way);
             parts.log.warning("bounced", line(message, one, relay, tls, now) + " (" + text +
                                              (expired ? "; tried until it expired" : "") + ")");
-            failed.push_back({one.address, outcome.status, outcome.text, outcome.token});
-            return true;
+            if (holds) hold(one);
+            return !holds;
         }
         parts.counters.add("postern_messages_deferred_total", way);
         // Opportunistic TLS alone may be tried once without: a requirement never is.
@@ -57,20 +64,18 @@ struct Settling {
                                        std::to_string(wait) + "s)");
         return false;
     }
-};
 
-std::string beginning(Spool& spool, const QueuedMessage& message) {
-    auto source = spool.open(message.id);
-    if (!source) return {};
-    std::string octets(returned_octets, '\0');
-    const auto count = (*source)->read_at(0, {reinterpret_cast<std::uint8_t*>(octets.data()), octets.size()});
-    octets.resize(count ? *count : 0);
-    // What was received or sent over mutual TLS does not go back in clear.
-    bool secured = message.domain_secured;
-    for (const auto& one : message.recipients) secured |= one.requirement.starts_with("mutual");
-    if (secured) octets.resize(std::min(octets.size(), octets.find("\r\n\r\n")));
-    return octets;
-}
+    // Its sender cannot be told; the message goes on to its other recipients, and is held when these are done.
+    void hold(QueuedRecipient& one) const {
+        one.held = true;
+        one.next_attempt = never;
+        parts.counters.add("postern_messages_held_total", {});
+        parts.log.warning("held", "id=" + message.id + " to=<" + one.address + "> " +
+                                      (message.sender.empty() ? "it has no sender to be told"
+                                                              : "its sender is not proven (late_reject)") +
+                                      "; postern queue shows it");
+    }
+};
 
 // The recipients as they are after the batch; those of others are left as they are now.
 void take_over(QueuedMessage& message, const std::vector<QueuedRecipient>& deferred,
@@ -91,7 +96,7 @@ struct Settled {
     Batch batch;
     std::vector<QueuedRecipient> deferred;
     std::set<std::string> of_batch;
-    std::vector<Undelivered> failed;
+    std::vector<Reported> reports;
     bool hold = false;  // nobody can be told
     std::function<void()> done;
 };
@@ -110,17 +115,19 @@ void Queue::settle(const Batch& batch, const std::vector<smtp::RecipientOutcome>
         settled->of_batch.insert(one.address);
         if (!settling.settle(one, outcomes[i])) settled->deferred.push_back(std::move(one));
     }
-    settled->failed = std::move(settling.failed);
+    settled->reports = std::move(settling.reports);
     if (relay != "none") {
         std::lock_guard lock(state_->mutex);
         state_->schedule.works(batch.destination);
     }
-    if (settled->failed.empty()) return record(settled);
+    if (settled->reports.empty()) return record(settled);
     // The notice is durable before its cause is dropped: a crash in between repeats it.
     auto tell = [this, settled] {
-        notify(settled->batch.message, settled->failed, [this, settled](bool told) {
+        notify(settled->batch.message, settled->reports, [this, settled](bool told) {
             crash_point("settle.told");
-            settled->hold = !told;
+            settled->hold = !told && std::ranges::any_of(settled->reports, [](const Reported& one) {
+                return one.action == Action::failed;
+            });
             record(settled);
         });
     };
@@ -139,10 +146,11 @@ void Queue::record(const std::shared_ptr<Settled>& settled) {
     }
     QueuedMessage after = *before;
     take_over(after, settled->deferred, settled->of_batch);
+    after.held |= !after.recipients.empty() && std::ranges::all_of(after.recipients, &QueuedRecipient::held);
     if (settled->hold && after.recipients.empty()) {
         after = *before;
         after.held = true;
-        state_->parts.log.warning("held", "id=" + after.id + " to=<" + settled->failed.front().recipient +
+        state_->parts.log.warning("held", "id=" + after.id + " to=<" + settled->reports.front().recipient +
                                               "> nobody can be told; postern queue shows it");
     }
     const bool gone = after.recipients.empty();
@@ -178,31 +186,18 @@ void Queue::settle_and_wait(const Batch& batch, const std::vector<smtp::Recipien
     future.get();
 }
 
-// `told` false: nobody can be told (a notice about a notice, or the spool failed).
-void Queue::notify(const QueuedMessage& message, const std::vector<Undelivered>& failed,
-                   std::function<void(bool)> told) {
+// `told` false: the spool failed.
+void Queue::notify(const QueuedMessage& message, const std::vector<Reported>& reports, std::function<void(bool)> told) {
     auto& parts = state_->parts;
-    if (message.sender.empty()) return told(false);
-    QueuedMessage notice;
-    notice.id = parts.spool.new_id();
-    notice.received = parts.now();
-    notice.connector = "notice";
-    notice.session = message.session;
-    const auto text =
-        failure_notice(message, failed, parts.fqdn, notice.id, notice.received, beginning(parts.spool, message));
-    notice.size = text.size();
-    QueuedRecipient recipient;
-    recipient.address = message.sender;
-    recipient.domain = message.sender.substr(message.sender.rfind('@') + 1);
-    recipient.next_attempt = notice.received;
-    notice.recipients.push_back(recipient);
+    const auto returned = returned_part(parts.spool, message, reports);
+    auto made = notice(message, reports, parts.fqdn, parts.spool.new_id(), parts.now(), returned);
     auto incoming = parts.spool.begin();
-    if (!incoming || !(*incoming)->append(text)) return told(false);
-    auto queued = [this, message, notice, told = std::move(told)](const Result<void>& result) {
-        if (result && state_->parts.on_notice) state_->parts.on_notice(message, notice);
+    if (!incoming || !(*incoming)->append(made.text)) return told(false);
+    auto queued = [this, message, envelope = made.envelope, told = std::move(told)](const Result<void>& result) {
+        if (result && state_->parts.on_notice) state_->parts.on_notice(message, envelope);
         told(result.has_value());
     };
-    submit(std::move(*incoming), notice, std::move(queued));
+    submit(std::move(*incoming), std::move(made.envelope), std::move(queued));
 }
 
 }  // namespace postern::queue

@@ -90,7 +90,10 @@ std::string QueueVerbs::change_held(const MessageKey& key, QueuedMessage message
     message.held = held;
     const auto now = state.parts.now();
     if (!held)
-        for (auto& one : message.recipients) one.next_attempt = now;
+        for (auto& one : message.recipients) {
+            one.next_attempt = now;
+            one.held = false;
+        }
     std::promise<Result<void>> promise;
     auto future = promise.get_future();
     {

@@ -7,6 +7,7 @@ namespace postern::queue {
 Waiting waiting_of(const QueuedMessage& message) {
     Waiting waiting{message.id, message.received, message.held, {}};
     for (const auto& one : message.recipients) {
+        if (one.held && !message.held) continue;
         auto known = std::ranges::find_if(waiting.due, [&](const Waiting::Due& due) {
             return due.domain == one.domain && due.requirement == one.requirement && due.route == one.route;
         });

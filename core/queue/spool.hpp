@@ -23,9 +23,11 @@ struct QueuedRecipient {
     Time next_attempt{};
     bool clear_next = false;  // opportunistic TLS failed: the next attempt may go once in clear
     bool delay_notified = false;
-    std::string status, text;   // of the last attempt
-    std::string route;          // the send connector that a decider chose; empty: by address space
-    std::string notify, orcpt;  // RFC 3461 4, as they are passed on: "SUCCESS,FAILURE", "rfc822;bob+40contoso.com"
+    std::string status, text;       // of the last attempt
+    std::string route;              // the send connector that a decider chose; empty: by address space
+    bool hold_late_reject = false;  // of an accepted domain: refused for good it is held, its sender unproven
+    bool held = false;              // so it is; waits for `postern queue release`
+    std::string notify, orcpt;      // RFC 3461 4, as they are passed on: "SUCCESS,FAILURE", "rfc822;bob+40contoso.com"
 };
 
 struct QueuedMessage {
@@ -40,6 +42,7 @@ struct QueuedMessage {
     bool binary = false;            // BODY=BINARYMIME: lines mean nothing in its body
     bool smtputf8 = false;          // its sender asked for SMTPUTF8
     std::string ret, envid;         // RFC 3461 4, as they are passed on: "FULL" or "HDRS", xtext
+    bool known_sender = false;      // of one of our domains: notices may go to it
     bool domain_secured = false;    // marked: a notice about it returns header fields only
     bool held = false;
     std::vector<QueuedRecipient> recipients;  // those still to be delivered
