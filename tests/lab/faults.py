@@ -147,6 +147,10 @@ def connectors(busy):
                 'receive_connector: Inet: cannot listen on 192.0.2.1:2525')
     yield Fault('a certificate that nobody defined', instead('certificate edge\n', 'certificate egde\n'), 'egde',
                 'certificate: no certificate is called egde (did you mean edge?)')
+    yield Fault('credentials for whoever answers', instead('  routing dns\n', '  routing dns\n  user postern\n'), 'user postern',
+                'user: user and password_file belong together')
+    yield Fault('an extension without the one it needs', instead(binding, '  chunking no\n  binary_mime yes\n' + binding),
+                'binary_mime', 'binary_mime: needs chunking yes')
     yield Fault('a smart host that is missing', instead('  routing dns\n', '  tls_domain hub.contoso.com\n'), 'tls_domain',
                 'tls_domain: needs smart_host')
     yield Fault('a secure domain that would leave in clear', instead('  domain_secure_enabled yes\n  allow', '  allow'),
