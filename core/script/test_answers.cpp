@@ -111,6 +111,16 @@ void write_value(lua_State* lua, int index, int depth, std::string& into) {
 
 std::optional<std::string> differ(lua_State* lua, int got, int wanted, bool partly, const std::string& path, int depth);
 
+// The first few, in one order whatever Lua's is.
+std::optional<std::string> together(std::vector<std::string> found) {
+    constexpr std::size_t most_told = 3;
+    if (found.empty()) return std::nullopt;
+    std::ranges::sort(found);
+    std::string text = found.front();
+    for (std::size_t i = 1; i < std::min(found.size(), most_told); ++i) text += "; " + found[i];
+    return found.size() > most_told ? text + "; ..." : text;
+}
+
 // What is in the one table and not, or otherwise, in the other.
 std::optional<std::string> tables_differ(lua_State* lua, int got, int wanted, bool partly, const std::string& path,
                                          int depth) {
@@ -119,22 +129,25 @@ std::optional<std::string> tables_differ(lua_State* lua, int got, int wanted, bo
         const auto name = key_text(lua, key);
         return path + (path.empty() || name.starts_with('[') ? "" : ".") + name;
     };
+    std::vector<std::string> found;
     lua_pushnil(lua);
     while (lua_next(lua, wanted)) {
         lua_pushvalue(lua, -2);
         lua_rawget(lua, got);
-        if (auto found = differ(lua, lua_gettop(lua), lua_gettop(lua) - 1, partly, below(-3), depth + 1)) return found;
+        if (auto one = differ(lua, lua_gettop(lua), lua_gettop(lua) - 1, partly, below(-3), depth + 1))
+            found.push_back(std::move(*one));
         lua_pop(lua, 2);
     }
     // A list is wanted whole, also where fields are not.
-    if (partly && lua_rawlen(lua, got) == 0) return std::nullopt;
+    if (partly && lua_rawlen(lua, got) == 0) return together(std::move(found));
     lua_pushnil(lua);
     while (lua_next(lua, got)) {
         lua_pushvalue(lua, -2);
-        if (lua_rawget(lua, wanted) == LUA_TNIL) return below(-3) + ": wanted nothing, got " + written(lua, -2);
+        if (lua_rawget(lua, wanted) == LUA_TNIL)
+            found.push_back(below(-3) + ": wanted nothing, got " + written(lua, -2));
         lua_pop(lua, 2);
     }
-    return std::nullopt;
+    return together(std::move(found));
 }
 
 std::optional<std::string> differ(lua_State* lua, int got, int wanted, bool partly, const std::string& path,
