@@ -115,17 +115,22 @@ match from any for domain "{other}" action "out"
 
 
 class Exim(Jailed):
-    """The same with Exim, which speaks CHUNKING, DSN and PIPELINING both ways."""
+    """The same with Exim, which speaks CHUNKING, DSN and PIPELINING both ways. `tls`: certificate, key and roots as files;
+    then it wants TLS towards the other, verifies it, and asks whoever connects for a certificate."""
 
-    def __init__(self, build, folder, domain, address, port, other, host):
+    def __init__(self, build, folder, domain, address, port, other, host, tls=None):
+        main, out = 'tls_advertise_hosts =\n', '  hosts_avoid_tls = *\n'
+        if tls:
+            own = f'tls_certificate = {tls[0]}\ntls_privatekey = {tls[1]}\ntls_verify_certificates = {tls[2]}\n'
+            main = f'tls_advertise_hosts = *\n{own}tls_try_verify_hosts = *\nlog_selector = +tls_peerdn +tls_certificate_verified\n'
+            out = own + 'hosts_require_tls = *\ntls_verify_hosts = *\ntls_verify_cert_hostnames =\n'
         conf = f'''primary_hostname = mx.{domain}
 exim_user = Debian-exim
 exim_group = Debian-exim
 spool_directory = {folder}/spool
 log_file_path = {folder}/spool/%slog
 local_interfaces = {address}.{port}
-tls_advertise_hosts =
-dsn_advertise_hosts = *
+{main}dsn_advertise_hosts = *
 chunking_advertise_hosts = *
 hosts_require_alpn =
 acl_smtp_rcpt = accept
@@ -153,8 +158,7 @@ out:
   driver = smtp
   port = {port}
   allow_localhost
-  hosts_avoid_tls = *
-'''.replace('hosts_require_alpn =\n', '')
+{out}'''.replace('hosts_require_alpn =\n', '')
         super().__init__(build, folder, 'exim', ['exim4-daemon-light', 'libidn12', 'libgnutls-dane0', 'libdb5.3', 'libnsl2', 'libtirpc3'],
                          {'Debian-exim': 120}, {'exim4/exim4.conf': conf}, address, port)
         for name in 'box', 'spool':
