@@ -1,5 +1,6 @@
 // What a decision costs: by a Lua script that asks a secure list of 10,000 entries, by a native decider inline and on
-// its lane; and how long a runaway script keeps its thread. Prints JSON, nanoseconds a decision (median of the rounds).
+// its lane, beside two threads that only wake each other; and how long a runaway script keeps its thread. Prints JSON,
+// nanoseconds a decision (median of the rounds).
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -11,6 +12,7 @@
 #include <policy/events.hpp>
 #include <policy/secure_list.hpp>
 #include <script/script_set.hpp>
+#include <thread>
 
 using namespace postern;
 
@@ -81,6 +83,40 @@ void wait_for(Pending<Decision> pending) {
     rung.wait(lock, [&] { return there; });
 }
 
+// What a lane cannot do without: another thread wakes, and wakes this one. Nothing else is done.
+class Echo {
+public:
+    ~Echo() {
+        pass(2);
+        thread_.join();
+    }
+    void ask() {
+        pass(1);
+        std::unique_lock lock(mutex_);
+        back_.wait(lock, [&] { return asked_ == 0; });
+    }
+
+private:
+    void pass(int what) {
+        std::lock_guard lock(mutex_);
+        asked_ = what;
+        there_.notify_one();
+    }
+    void answer() {
+        for (std::unique_lock lock(mutex_);;) {
+            there_.wait(lock, [&] { return asked_ != 0; });
+            if (asked_ == 2) return;
+            asked_ = 0;
+            back_.notify_one();
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable there_, back_;
+    int asked_ = 0;
+    std::thread thread_{[this] { answer(); }};
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -124,5 +160,12 @@ int main(int argc, char** argv) {
     auto* on_lane = lane_ones->deciders(Event::mail).front().decider;
     const double native = each(500'000, CLOCK_MONOTONIC, [&] { (void)in_line->decide(question).take(); });
     const double lane = each(20'000, CLOCK_MONOTONIC, [&] { wait_for(on_lane->decide(question)); });
-    std::printf("{\"lua\": %.1f, \"inline\": %.1f, \"lane\": %.1f, \"runaway\": %.0f}\n", lua, native, lane, ended);
+    const double lane_cpu = each(20'000, CLOCK_PROCESS_CPUTIME_ID, [&] { wait_for(on_lane->decide(question)); });
+    Echo echo;
+    const double echoed = each(20'000, CLOCK_MONOTONIC, [&] { echo.ask(); });
+    const double echo_cpu = each(20'000, CLOCK_PROCESS_CPUTIME_ID, [&] { echo.ask(); });
+    std::printf(
+        "{\"lua\": %.1f, \"inline\": %.1f, \"lane\": %.1f, \"lane_cpu\": %.1f, \"echo\": %.1f, \"echo_cpu\": %.1f, "
+        "\"runaway\": %.0f}\n",
+        lua, native, lane, lane_cpu, echoed, echo_cpu, ended);
 }

@@ -1,6 +1,3 @@
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <app/admin.hpp>
 #include <app/announcements.hpp>
 #include <app/control.hpp>
@@ -12,6 +9,7 @@
 #include <app/privileges.hpp>
 #include <app/reload.hpp>
 #include <app/script_timers.hpp>
+#include <base/threads.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
@@ -180,7 +178,10 @@ void Daemon::make_parts() {
     control_ = std::make_unique<Control>(
         loop_, [this](std::vector<std::string> words) { return answer(*admin_, std::move(words)); });
     // A reload may take its time; a session may not wait for a core.
-    asio::post(reload_pool_, [] { (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10); });
+    asio::post(reload_pool_, [] {
+        name_this_thread("reload");
+        give_way();
+    });
     Reload::Parts reloading{loop_, reload_pool_, log_, lifetimes_, {}, {}, {}, {}, {}};
     reloading.build = [this](std::uint64_t number) { return build_generation(number); };
     reloading.prepare = [this](const auto& generation) { prepare(generation); };
@@ -222,7 +223,12 @@ void Daemon::start_workers() {
     }
     for (auto& worker : workers_)
         asio::post(worker->loop, [this, &one = *worker] { start_script_timers(*services_, one); });
-    for (auto& worker : workers_) threads_.emplace_back([&loop = worker->loop] { loop.run(); });
+    for (auto& worker : workers_)
+        threads_.emplace_back([&one = *worker] {
+            name_this_thread(("worker " + std::to_string(one.number)).c_str());
+            wake_promptly();
+            one.loop.run();
+        });
 }
 
 // On the reload thread: plugins may read files.

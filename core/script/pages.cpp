@@ -2,6 +2,7 @@
 #include <policy/events.hpp>
 #include <script/api.hpp>
 #include <script/pages.hpp>
+#include <script/test_functions.hpp>
 
 namespace postern::script {
 
@@ -54,7 +55,7 @@ std::string class_text(const ApiClass& one) {
     return text + "\n";
 }
 
-std::string annotated_function(const ApiRow& row) {
+std::string annotated_function(const ApiRow& row, const std::string& name_in_full) {
     std::string text = "--- " + std::string(row.explanation) + "\n";
     for (const auto& one : row.parameters) {
         std::string name(one.name), type(one.type);
@@ -62,7 +63,7 @@ std::string annotated_function(const ApiRow& row) {
         text += "---@param " + name + " " + type + " # " + std::string(one.explanation) + "\n";
     }
     if (!row.returns.empty()) text += "---@return " + std::string(row.returns) + "\n";
-    return text + "function " + full_name(row) + "(" + names_of(row.parameters) + ") end\n\n";
+    return text + "function " + name_in_full + "(" + names_of(row.parameters) + ") end\n\n";
 }
 
 std::string annotated_class(const ApiClass& one) {
@@ -71,6 +72,13 @@ std::string annotated_class(const ApiClass& one) {
         text += "---@field " + std::string(field.name) + " " + std::string(field.type) + " # " +
                 std::string(field.explanation) + "\n";
     return text + "\n";
+}
+
+std::string annotated_tests() {
+    std::string text = "-- In *_test.lua alone.\ntest = {}\n\n";
+    for (const auto& one : test_classes()) text += annotated_class(one);
+    for (const auto& row : test_rows()) text += annotated_function(row, "test." + std::string(row.name));
+    return text;
 }
 
 std::string annotated_events() {
@@ -124,7 +132,7 @@ std::string lua_annotations() {
         "---@class postern.Networks\nlocal Networks = {}\n\n";
     for (const auto& one : api_classes()) text += annotated_class(one);
     text += annotated_events();
-    for (const auto& row : api_rows().subspan(1)) text += annotated_function(row);
+    for (const auto& row : api_rows().subspan(1)) text += annotated_function(row, full_name(row));
     for (const auto& row : policy::effect_rows()) {
         std::string arguments;
         if (row.wants_name) arguments += "name";
@@ -134,6 +142,7 @@ std::string lua_annotations() {
         if (row.wants_value) text += "---@param value string\n";
         text += "---@return postern.Effect\nfunction postern." + std::string(row.name) + "(" + arguments + ") end\n\n";
     }
+    text += annotated_tests();
     text.pop_back();
     return text;
 }

@@ -311,3 +311,64 @@ function postern.reroute(name) end
 ---@param name string
 ---@return postern.Effect
 function postern.host(name) end
+
+-- In *_test.lua alone.
+test = {}
+
+--- What the script is to see; everything may be left out.
+---@class test.Fake
+---@field session table? # id, connector, remote_address, helo, outbound, and tls: false in clear, or version, cipher, subject, issuer, serial, sha256, names
+---@field envelope table? # sender, recipients, domain
+---@field event table? # its details; at header_end and message_end also header or fields
+---@field lookups table? # { dns = { TYPE = { [name] = records } }, http = { [url] = body } }
+---@field listed string|string[]|table|false|nil # what stands on the secure lists
+
+--- What the script decided.
+---@class test.Answer
+---@field verdict "proceed"|"defer"|"reject" # what becomes of the step
+---@field reply string? # what the peer is told
+---@field requirement table? # what the script demands; issuer and names are lists
+---@field effects table[] # { effect = "add_field", name = "X-A", value = "1" }
+---@field spoke boolean # it returned something
+---@field failed boolean # it failed
+---@field why string? # file:line: cause
+
+--- A case; each begins with a fresh script. At the top of a file.
+---@param name string # what holds, as the report prints it
+---@param body fun() # runs with a fresh script
+function test.case(name, body) end
+
+--- Has the script decide, in the daemon's sandbox and within its limits. In a case.
+---@param event postern.EventName # one of docs/events.md
+---@param fake? test.Fake # what the script is to see
+---@return test.Answer
+function test.ask(event, fake) end
+
+--- Calls a function of postern.every. In a case.
+---@param which integer # 1 for the first postern.every of the script
+---@param fake? test.Fake # what the script is to see
+---@return test.Answer
+function test.tick(which, fake) end
+
+--- Fails the case unless the two are the same.
+---@param got any # what came
+---@param wanted any # the same value; tables entry by entry
+---@param what? string # stands before the message of a failure
+function test.equal(got, wanted, what) end
+
+--- Fails the case unless the table has at least these fields.
+---@param got table # what came
+---@param wanted table # fields that it has at least
+---@param what? string # stands before the message of a failure
+function test.matches(got, wanted, what) end
+
+--- Fails the case unless the text or the list has that part.
+---@param got string|any[] # a text or a list
+---@param part any # a part of the text, or an entry of the list
+---@param what? string # stands before the message of a failure
+function test.contains(got, part, what) end
+
+--- Fails the case unless the script failed, for a reason with that part.
+---@param answer test.Answer # of test.ask or test.tick
+---@param part? string # a part of the reason
+function test.failed(answer, part) end

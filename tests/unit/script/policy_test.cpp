@@ -1,5 +1,6 @@
 // Tests of scripts are tests themselves: they pass and fail where they must, and say why.
 #include <script/policy_test.hpp>
+#include <script/test_functions.hpp>
 
 #include "lab.hpp"
 
@@ -30,6 +31,17 @@ std::string failure(const std::string& script, const std::string& body) {
 const std::string speaks = on_mail("if session.tls then return { tls = 'mutual' } end return postern.defer('later')");
 
 }  // namespace
+
+TEST_CASE("the table of `test` is what a test finds, and what its answers have", "[script][policy-test]") {
+    std::string functions, fields;
+    for (const auto& row : test_rows()) functions += "assert(type(test." + std::string(row.name) + ") == 'function')\n";
+    const auto answer = test_classes().back();
+    for (const auto& field : answer.fields) fields += "known." + std::string(field.name) + " = true\n";
+    CHECK(failure(speaks, functions + "test.equal(1, 1)") == "");
+    CHECK(failure(speaks,
+                  "local known = {}\n" + fields +
+                      "for name in pairs(test.ask('mail')) do assert(known[name], name) end\ntest.equal(1, 1)") == "");
+}
 
 TEST_CASE("an answer is a plain table", "[script][policy-test]") {
     CHECK(failure(speaks,
