@@ -5,6 +5,7 @@
 #include <tls-mutual/cert_report.hpp>
 #include <tls-mutual/cert_verify.hpp>
 #include <tls-mutual/facts.hpp>
+#include <tls-mutual/store/text.hpp>
 #include <x509/name.hpp>
 #include <x509/pem.hpp>
 
@@ -165,8 +166,9 @@ std::vector<VerbSpec> CertVerify::verbs() const {
 }
 
 Pending<VerbResult> CertVerify::run(std::vector<std::string> words) {
-    const auto wrong = [](const Failure& failure) {
-        return VerbResult{usage_error, {}, failure.text + "\n" + std::string(usage)};
+    const auto wrong = [json = std::ranges::count(words, "--json") > 0](const Failure& failure) {
+        return VerbResult{usage_error, json ? error_json(failure.text, usage_error) : std::string(),
+                          failure.text + "\n" + std::string(usage)};
     };
     auto asked = parse(words, host_.now());
     if (!asked) return wrong(asked.failure);

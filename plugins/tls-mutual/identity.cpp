@@ -7,8 +7,6 @@
 namespace postern::tls_mutual {
 namespace {
 
-constexpr unsigned most_certificates = 16;
-
 Failure fault(const std::string& file, const std::string& what) { return {"no-own-certificate", file + ": " + what}; }
 
 Outcome<std::vector<Bytes>> read_chain(const std::string& file) {
@@ -125,6 +123,7 @@ private:
     }
 
     std::optional<Failure> fit() {
+        if (parts_->in_token) return std::nullopt;  // proved by a signature where it was opened
         gnutls_pubkey_t raw = nullptr;
         if (gnutls_pubkey_init(&raw) != 0) return fault(parts_->key_label, "out of memory");
         const PublicKeyHandle ours(raw);

@@ -13,6 +13,9 @@
 
 namespace postern::tls_mutual {
 
+// Of a chain that is sent, its leaf included.
+inline constexpr unsigned most_certificates = 16;
+
 // What one certificate's part is made of, wherever that lies.
 struct IdentityParts {
     std::string chain_label, key_label;  // files or token objects, for messages

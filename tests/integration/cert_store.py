@@ -11,117 +11,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lab import pki
-from lab.process import free_port, write
-
-BUILD = os.path.abspath(sys.argv[1])
-PASSWORD = 'correct horse'
-
-
-def certtool(*arguments):
-    done = subprocess.run(['certtool', *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f'certtool {arguments}: {done.stderr}')
-    return done.stdout
-
-
-class World:
-    def __init__(self, folder):
-        self.folder = folder
-        self.root = pki.Authority(folder, 'root', 'Third Party')
-        self.ca = pki.Authority(folder, 'issuing', 'Issuer', self.root, 'http://crl.example.net/root.crl')
-        self.foreign = pki.Authority(folder, 'foreign', 'Foreign')
-        self.password = write(folder + '/password', PASSWORD + '\n', 0o600)
-        self.conf = write(folder + '/postern.conf', self.text())
-        self.store = folder + '/state/tls-mutual/certificates'
-
-    def text(self, intermediates=''):
-        return f'''fqdn mail1.contoso.com
-state {self.folder}/state
-spool {self.folder}/spool
-control_socket {self.folder}/control
-plugin_folder {BUILD}/plugins
-plugins {{
-  tls-mutual
-}}
-{intermediates}
-roots third {{
-  file {self.root.certificate}
-}}
-receive_connector Inet {{
-  bindings {{
-    127.0.0.1:{free_port()}
-  }}
-  remote_ranges {{
-    127.0.0.0/8
-  }}
-  permission_groups {{
-    anonymous
-  }}
-  auth_mechanism {{
-    tls
-  }}
-  domain_secure_enabled yes
-}}
-send_connector Internet {{
-  address_spaces {{
-    * 1
-  }}
-  fqdn mail.contoso.com
-}}
-accepted_domain contoso.com {{
-  recipients any
-  deliver Internet
-}}
-accepted_domain fabrikam.com {{
-  recipients any
-  deliver Internet
-}}
-'''
-
-    def postern(self, *words, **more):
-        return subprocess.run([BUILD + '/bin/postern', '-c', self.conf, 'cert', *words], capture_output=True, text=True,
-                              timeout=120, check=False, **more)
-
-    def done(self, what, *words, wanted=(), **more):
-        done = self.postern(*words, **more)
-        said = done.stdout + done.stderr
-        missing = [one for one in wanted if one not in said]
-        if done.returncode != 0 or missing:
-            raise SystemExit(f'FAILED {what}: status {done.returncode}, missing {missing} in\n{said}')
-        print('ok: ' + what)
-        return done.stdout
-
-    def json(self, *words):
-        return json.loads(self.done('cert ' + ' '.join(words[:1]) + ' --json', *words, '--json'))
-
-    def contents(self):
-        if not os.path.isdir(self.store):
-            return {}
-        return {name: open(os.path.join(self.store, name), 'rb').read() for name in sorted(os.listdir(self.store))
-                if name != '.lock'}
-
-    def refused(self, what, status, wanted, *words, **more):
-        """One sentence with the file and the remedy, the status, and the store as it was."""
-        before = self.contents()
-        done = self.postern(*words, **more)
-        text = done.stderr.split('usage:')[0]
-        if done.returncode != status or wanted not in text or done.stdout or text.count('\n') != 1:
-            raise SystemExit(f'FAILED {what}: status {done.returncode} (wanted {status}), "{wanted}" in\n'
-                             f'{done.stdout}{done.stderr}')
-        if self.contents() != before:
-            raise SystemExit(f'FAILED {what}: the store changed')
-        print(f'ok: {what}: {text.strip()[-110:]}')
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def request(self, name, *words):
-        path = self.path(name)
-        self.done('a request: ' + name, 'request', '--output', path, *words)
-        return path
+from lab.certs import PASSWORD, CertWorld, certtool
+from lab.process import write
 
 
 def making(world):
@@ -146,8 +41,16 @@ def making(world):
     done = world.postern('request', '--subject', 'C=US, DC=contoso, DC=com, CN=mail.mïcrosoft.com', '--domain', 'mail1.contoso.com')
     expect('the CN that is no name', done.stderr, 'C and DC', 'the CN mail.mïcrosoft.com is no DNS name',
            'easily taken for mail.microsoft.com')
+    done = world.postern('request', '--domain', 'mail.mïcrosoft.com', '--domain', '*.bücher.example', '--output', world.path('idn.req'))
+    expect('names beyond ASCII: as A-labels, with what a human reads', done.stdout, 'mail.xn--mcrosoft-u2a.com, *.xn--bcher-kva.example',
+           'reads as mail.xn--mcrosoft-u2a.com (mail.mïcrosoft.com)', 'reads as *.xn--bcher-kva.example (*.bücher.example)')
+    expect('and whom they may be taken for', done.stderr, 'mail.mïcrosoft.com is easily taken for mail.microsoft.com: it holds U+00EF')
+    expect('so it stands in the request', openssl_text(world.path('idn.req')), 'DNS:mail.xn--mcrosoft-u2a.com, DNS:*.xn--bcher-kva.example')
+    done = world.postern('request', '--domain', 'elsewhere.example', '--json')
+    expect('a name that no connector has', json.loads(done.stdout)['warnings'][0], 'it covers the fqdn of no connector (mail1.contoso.com, ')
     done = world.postern('request', '--domain', 'mail1.contoso.com', '--purpose', 'server', '--key', 'ed25519')
     expect('what partners will not like', done.stderr, 'lacks clientAuth', 'Postfix before 3.12', 'by March 2027', 'Ed25519')
+    lost(world)
     for one in world.json('list')['requests']:
         world.done('a request is taken back', 'remove', one['key_sha256'])
     for what, wanted, words in (
@@ -155,9 +58,21 @@ def making(world):
             ('a missing comma', 'a comma is missing before "o=contoso corp"', ['new', '--subject', 'C=US o=contoso corp']),
             ('an unknown connector', 'there are Inet, Internet', ['new', '--connector', 'Intern']),
             ('an unknown key', '--key knows', ['new', '--key', 'dsa']),
+            ('what is not UTF-8', 'is not UTF-8', ['new', '--domain', os.fsdecode(b'a\xff.com')]),
             ('an unknown option', 'did you mean --domain?', ['new', '--domains', 'a.b']),
+            ('names in one word', 'holds a comma; give each name an option', ['new', '--domain', 'a.contoso.com,b.contoso.com']),
             ('an output that exists', 'plain.req exists', ['request', '--output', world.path('plain.req')])):
-        world.refused(what, 1 if 'comma' in what else 2, wanted, *words)
+        world.refused(what, 1 if 'comma' in what or 'names' in what or 'UTF-8' in what else 2, wanted, *words)
+
+
+def lost(world):
+    """A request whose file got lost is handed out again, as it was."""
+    key = next(one['key_sha256'] for one in world.json('list')['requests'] if one['subject'].endswith('O=contoso corp,C=US')
+               or 'contoso corp' in one['subject'])
+    assert world.postern('export', key).stdout == pki.read(world.path('plain.req'))
+    assert world.json('show', key)['key_sha256'] == key
+    world.done('the request once more, as DER', 'export', key, '--output', world.path('again.der'), '--form', 'der')
+    expect('which openssl reads', openssl_text(world.path('again.der'), '-inform', 'DER'), 'O = contoso corp')
 
 
 def openssl_text(path, *more):
@@ -236,31 +151,47 @@ def bad_answers(world):
         world.done('it goes again', 'remove', one['sha256'])
 
 
+def packed(world, leaf):
+    """PKCS#12 of both makers, old encryption (RC2, 3DES, SHA-1) and new (AES, PBES2, SHA-256), one with a password beyond
+    ASCII; each with its password."""
+    openssl = {'new': ['-keypbe', 'AES-256-CBC', '-certpbe', 'AES-256-CBC', '-macalg', 'sha256'],
+               'rc2-and-3des': ['-legacy'],
+               '3des': ['-legacy', '-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1'],
+               'aes-128-and-sha512': ['-keypbe', 'AES-128-CBC', '-certpbe', 'AES-128-CBC', '-macalg', 'sha512']}
+    for kind, options in openssl.items():
+        path = world.path(f'openssl-{kind}.p12')
+        pki.openssl('pkcs12', '-export', '-in', leaf.chain, '-inkey', leaf.key, '-name', 'edge one', '-passout',
+                    'pass:' + PASSWORD, '-out', path, *options)
+        yield path, PASSWORD
+    for cipher, digest in (('aes-256', 'sha256'), ('aes-128', 'sha512'), ('3des-pkcs12', 'sha1'), ('rc2-40', 'sha1')):
+        path = world.path(f'certtool-{cipher}.p12')
+        certtool('--to-p12', '--load-privkey', leaf.key, '--load-certificate', leaf.chain, '--p12-name', 'edge one', '--password',
+                 PASSWORD, '--outder', '--outfile', path, '--pkcs-cipher', cipher, '--hash', digest)
+        yield path, PASSWORD
+    path, odd = world.path('umlaut.p12'), 'Schlüssel für 2 €'
+    pki.openssl('pkcs12', '-export', '-in', leaf.chain, '-inkey', leaf.key, '-name', 'edge one', '-passout', 'pass:' + odd, '-out',
+                path)
+    yield path, odd
+
+
 def containers(world):
-    """PKCS#12 of both makers, old and new; ours read by both."""
+    """PKCS#12 of others is taken, ours is read by both."""
     leaf = world.ca.leaf('edge', ['mail1.contoso.com'], crl='http://crl.example.net/ca.crl')
-    made = {'openssl': ['-keypbe', 'AES-256-CBC', '-certpbe', 'AES-256-CBC'], 'openssl-legacy': ['-legacy'], 'certtool': None}
-    for maker, options in made.items():
-        path = world.path(maker + '.p12')
-        if options is None:
-            certtool('--to-p12', '--load-privkey', leaf.key, '--load-certificate', leaf.chain, '--p12-name', 'edge one',
-                     '--password', PASSWORD, '--outder', '--outfile', path)
-        else:
-            pki.openssl('pkcs12', '-export', '-in', leaf.chain, '-inkey', leaf.key, '-name', 'edge one', '-passout',
-                        'pass:' + PASSWORD, '-out', path, *options)
-        world.refused('a wrong password, ' + maker, 1, 'the password is wrong', 'import', path, '--password-stdin', input='no\n')
+    for path, password in packed(world, leaf):
+        name = os.path.basename(path)
+        world.refused('a wrong password, ' + name, 1, 'the password is wrong', 'import', path, '--password-stdin', input='no\n')
         with open(path, 'rb') as file:
             octets = file.read()
         with open(world.path('cut.p12'), 'wb') as file:
             file.write(octets[:-200])
-        world.refused('a truncated file, ' + maker, 1, 'cut.p12: is neither', 'import', world.path('cut.p12'),
+        world.refused('a truncated file, ' + name, 1, 'cut.p12: is neither', 'import', world.path('cut.p12'),
                       '--password-file', world.password)
-        taken = world.done('PKCS#12 by ' + maker, 'import', path, '--password-file', world.password, '--exportable')
+        taken = world.done('PKCS#12: ' + name, 'import', path, '--password-stdin', '--exportable', input=password + '\n')
         assert leaf.sha256() in taken, taken
-        assert world.json('show', leaf.sha256())['friendly_name'] == 'edge one'
-        if maker == 'certtool':
-            break
+        shown = world.json('show', leaf.sha256())
+        assert shown['friendly_name'] == 'edge one' and shown['validation'] == 'good', shown
         world.done('it goes again', 'remove', leaf.sha256())
+    world.done('one to hand on', 'import', world.path('openssl-new.p12'), '--password-file', world.password, '--exportable')
     for encryption in ('modern', 'legacy'):
         path = world.path(f'ours-{encryption}.p12')
         world.done('our own PKCS#12, ' + encryption, 'export', leaf.sha256(), '--output', path, '--encryption', encryption,
@@ -273,23 +204,67 @@ def containers(world):
     world.done('the certificate as .cer', 'export', leaf.sha256(), '--output', world.path('edge.cer'))
     expect('is DER', pki.openssl('x509', '-inform', 'DER', '-in', world.path('edge.cer'), '-noout', '-subject'), 'mail1.contoso.com')
     assert world.postern('export', leaf.sha256()).stdout == pki.read(leaf.certificate)
+    assert world.json('export', leaf.sha256())['pem'] == pki.read(leaf.certificate)
+    assert world.postern('export', leaf.sha1()).stdout == pki.read(leaf.certificate), 'by SHA-1, as in the paper'
+    assert world.postern('export', leaf.sha256(), '--chain').stdout == pki.read(leaf.chain)
     world.refused('a file that is there', 2, 'edge.cer exists', 'export', leaf.sha256(), '--output', world.path('edge.cer'))
+    world.refused('an empty password', 1, 'needs a password that is not empty', 'export', leaf.sha256(), '--output',
+                  world.path('no.p12'), '--password-stdin', input='\n')
     world.done('it goes again', 'remove', leaf.sha256())
-    world.done('taken without --exportable', 'import', world.path('openssl.p12'), '--password-file', world.password)
+    stays_here(world, leaf)
+    interrupted(world, world.path('openssl-new.p12'))
+    prompted(world, world.path('openssl-new.p12'))
+    world.refused('no terminal to ask on', 1, 'needs a password and there is no terminal', 'import',
+                  world.path('openssl-new.p12'), start_new_session=True)
+    world.refused('the same one again', 1, 'is in the store already', 'import', world.path('openssl-3des.p12'), '--password-file',
+                  world.password)
+    world.done('it goes again', 'remove', leaf.sha256())
+
+
+def stays_here(world, leaf):
+    world.done('taken without --exportable', 'import', world.path('openssl-new.p12'), '--password-file', world.password)
     world.refused('its key stays here', 1, 'was not made --exportable', 'export', leaf.sha256(), '--output',
                   world.path('no.p12'), '--password-file', world.password)
     world.done('it goes again', 'remove', leaf.sha256())
-    prompted(world, world.path('openssl.p12'))
-    world.refused('no terminal to ask on', 1, 'needs a password and there is no terminal', 'import',
-                  world.path('openssl.p12'), start_new_session=True)
-    world.done('it goes again', 'remove', leaf.sha256()) if world.json('list')['certificates'] else None
+
+
+def swapped(world):
+    """One file in another's place, and what strangers put into a file."""
+    leaf, other = world.ca.leaf('one', ['mail1.contoso.com']), world.ca.leaf('other', ['mail1.contoso.com'])
+    pem = write(world.path('both.pem'), pki.read(leaf.chain) + pki.read(other.key), 0o600)
+    world.refused('a key that belongs to another certificate', 1, 'its private key belongs to none of its certificates', 'import', pem)
+    world.refused('a key alone', 1, 'holds no certificate that can be read', 'import', leaf.key)
+    locked = world.path('locked.pem')
+    pki.openssl('pkey', '-in', leaf.key, '-aes128', '-passout', 'pass:x', '-out', locked)
+    pem = write(world.path('locked-too.pem'), pki.read(leaf.chain) + pki.read(locked), 0o600)
+    world.refused('an encrypted key', 1, 'an encrypted key travels in a PKCS#12 file', 'import', pem)
+    pfx = world.path('swap.p12')
+    pki.openssl('pkcs12', '-export', '-in', leaf.chain, '-inkey', leaf.key, '-passout', 'pass:' + PASSWORD, '-out', pfx, '-name',
+                'nice\nexportable: yes\nkey: pkcs11:token=theirs')
+    world.refused('file and password swapped', 1, 'password: is neither a certificate', 'import', world.password,
+                  '--password-file', pfx)
+    world.refused('both from standard input', 2, 'cannot both come from standard input', 'import', '-', '--password-stdin', input='x')
+    world.refused('a friendly name of two lines', 2, '--friendly-name takes one line', 'import', pfx, '--friendly-name',
+                  'a\nexportable: yes', '--password-file', world.password)
+    world.refused('no argument', 2, 'THUMBPRINT is missing', 'show')
+    world.done('a friendly name that would write into the store is left out', 'import', pfx, '--password-file', world.password,
+               wanted=['its friendly name is no line of text'])
+    shown = world.json('show', leaf.sha256())
+    assert shown['friendly_name'] == '' and not shown['exportable'] and shown['token'] == '', shown
+    world.done('it goes again', 'remove', leaf.sha256())
+    with open(pfx, 'rb') as file:
+        taken = subprocess.run(world.command('import', '-', '--password-file', world.password, '--json'), stdin=file,
+                               capture_output=True, text=True, check=True)
+    assert json.loads(taken.stdout)['sha256'] == leaf.sha256()
+    print('ok: from standard input')
+    world.done('it goes again', 'remove', leaf.sha256())
 
 
 def prompted(world, path):
     """At a terminal the password is asked for, and not shown."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(BUILD + '/bin/postern', ['postern', '-c', world.conf, 'cert', 'import', path])
+        os.execv(world.build + '/bin/postern', world.command('import', path))
     seen = b''
     while b'Password of' not in seen:
         seen += os.read(terminal, 1000)
@@ -304,6 +279,23 @@ def prompted(world, path):
     if status != 0 or PASSWORD in text or 'chain    2 certificates' not in text:
         raise SystemExit(f'FAILED the prompt: status {status}: {text}')
     print('ok: a password typed at a terminal')
+
+
+def interrupted(world, path):
+    """Ctrl-C at the prompt: nothing happened, and the terminal shows again what is typed."""
+    ours, theirs = pty.openpty()
+    before = world.contents()
+    child = subprocess.Popen(world.command('import', path), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    seen = b''
+    while b'Password of' not in seen:
+        seen += os.read(ours, 1000)
+    assert not termios.tcgetattr(theirs)[3] & termios.ECHO, 'the password would be shown'
+    os.write(ours, b'half a pass\x03')
+    status = child.wait(60)
+    assert status == -signal.SIGINT and termios.tcgetattr(theirs)[3] & termios.ECHO, f'{status}, {termios.tcgetattr(theirs)}'
+    assert world.contents() == before
+    print('ok: Ctrl-C at the prompt leaves store and terminal as they were')
 
 
 def no_room():
@@ -323,6 +315,14 @@ def store_faults(world):
     with open(world.store + '/.lock', 'w', encoding='ascii') as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         world.refused('two commands at once', 75, 'is being changed by another command', 'disable', kept)
+    at_once = [subprocess.Popen(world.command('new', '--domain', f'at-once-{n}.contoso.com', '--json'), stdout=subprocess.PIPE,
+                                text=True) for n in range(8)]
+    made = {json.loads(one.communicate()[0])['sha256'] for one in at_once}
+    there = {one['sha256'] for one in world.json('list')['certificates']}
+    assert len(made) == 8 and made < there, (made, there)
+    print('ok: eight commands at once, each waits for its turn')
+    for one in made:
+        world.done('it goes again', 'remove', one)
     world.refused('a certificate in use', 1, 'is in use by receive_connector Inet', 'remove', kept)
     os.chmod(world.store, 0o755)
     world.refused('a store open to others', 73, 'chmod 700', 'disable', kept)
@@ -353,8 +353,8 @@ def living(world, kept, answer):
 
 def main():
     with tempfile.TemporaryDirectory(prefix='postern-cert-') as folder:
-        world = World(folder)
-        for part in (making, answers, bad_answers, containers):
+        world = CertWorld(sys.argv[1], folder)
+        for part in (making, answers, bad_answers, containers, swapped):
             part(world)
         living(world, *store_faults(world))
         shutil.rmtree(world.store)

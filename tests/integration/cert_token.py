@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """A key in a PKCS#11 token (SoftHSM): made there, used there by live TLS both ways, never out of it. Many handshakes at
-once; a token that goes away gives way to the next certificate; a wrong PIN is said and not tried again."""
+once; a token that goes away gives way to the next certificate; the PIN as a systemd credential. A token that hangs, and a
+PIN that is wrong, are cert_token_bad.py's."""
 import concurrent.futures
 import json
 import os
-import re
 import ssl
 import subprocess
 import sys
@@ -13,51 +13,9 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lab import pki
 from lab.client import Sender, message
-from lab.edge import Edge
 from lab.expect import check
-from lab.partners import CONTOSO, WOODGROVE, World
 from lab.process import end_with_us, wait_until, write
-
-PIN = '314159'
-
-# LeakSanitizer cannot look into a process whose token module has ended under it.
-os.environ['ASAN_OPTIONS'] = 'detect_leaks=0:' + os.environ.get('ASAN_OPTIONS', '')
-
-
-class TokenWorld(World):
-    def __init__(self, build, folder):
-        os.makedirs(folder + '/tokens')
-        os.environ['SOFTHSM2_CONF'] = write(folder + '/softhsm2.conf', f'directories.tokendir = {folder}/tokens\n'
-                                            'objectstore.backend = file\nlog.level = ERROR\n')
-        run('softhsm2-util', '--init-token', '--free', '--label', 'edge one', '--pin', PIN, '--so-pin', '271828')
-        self.pin = write(folder + '/pin', PIN + '\n', 0o600)
-        super().__init__(build, folder)
-
-    def edge(self, own, other, leaf, **more):
-        plugins = 'name-matching tls-mutual'
-        if own == CONTOSO:
-            plugins += f' {{ token_pin$$ }}'
-        text = self.text(own, other, leaf, plugins=plugins).replace('token_pin$$', f'token_pin {self.pin}')
-        folder = f'{self.folder}/{own[0]}'
-        os.makedirs(folder, exist_ok=True)
-        if own == CONTOSO:
-            text = text.replace('  certificate edge\n', '')
-            text += (f'trusted_servers {{\n  hub {{\n    sha256 {self.contoso_leaf.sha256()}\n    roles {{\n      relay\n    }}\n'
-                     f'  }}\n}}\nintermediates {{\n  {self.contoso_ca.certificate}\n}}\n')
-        return Edge(self.build, folder, 'mail1.' + own[0], own[1], self.port, text)
-
-
-def run(*command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)
-    if done.returncode != 0:
-        raise SystemExit(f'FAILED {command}: {done.stdout}{done.stderr}')
-    return done.stdout
-
-
-def objects(kind='private'):
-    command = ['p11tool', '--list-all', '--login', '--set-pin', PIN, 'pkcs11:token=edge%20one']
-    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # status 1 where it is empty
-    return re.findall(rf'URL: (\S*type={kind})', listed), listed
+from lab.tokens import PIN, TokenWorld, objects
 
 
 def cert(world, *words, status=0, wanted=()):
@@ -92,7 +50,7 @@ def making(world):
     cert(world, 'new', '--domain', 'a.contoso.com', '--token', 'nowhere', status=1, wanted=['nowhere: the token made no key'])
     wrong = write(world.folder + '/wrong', '000000\n', 0o600)
     cert(world, 'new', '--domain', 'a.contoso.com', '--token', 'edge one', '--pin-file', wrong, status=1,
-         wanted=['refuses the PIN in it'])
+         wanted=['refuses the PIN in it, which is not tried again'])
     return taken
 
 
@@ -136,6 +94,23 @@ def gone(world, taken):
     print('ok: it is back and in use')
 
 
+def shown(edge, source):
+    return pki.openssl('x509', '-noout', '-fingerprint', '-sha256', input=seen(edge, source)).replace(':', '').lower()
+
+
+def credential(world, taken):
+    """`token_pin` without a slash is a credential that systemd hands over."""
+    edge = world.contoso
+    edge.stop()
+    write(world.folder + '/credentials/token-pin', PIN + '\n', 0o600)
+    os.rename(world.pin, world.pin + '.away')
+    edge.configure(edge.text.replace(f'token_pin {world.pin}', 'token_pin token-pin'))
+    os.environ['CREDENTIALS_DIRECTORY'] = world.folder + '/credentials'
+    edge.start()
+    wait_until(lambda: taken['ecdsa-p256'] in shown(edge, '127.0.21.4'), 'the token by its credential')
+    print('ok: the PIN from a systemd credential')
+
+
 def removed(world, taken):
     for sha256 in taken.values():
         cert(world, 'disable', sha256)
@@ -150,7 +125,7 @@ def main():
         world = TokenWorld(sys.argv[1], folder)
         try:
             taken = making(world)
-            for part in (live, gone, removed):
+            for part in (live, gone, credential, removed):
                 part(world, taken)
         except BaseException:
             for edge in (world.contoso, world.woodgrove):

@@ -37,7 +37,13 @@ class Leaf:
         self.certificate, self.chain, self.key = base + '.crt', base + '.pem', base + '.key'
 
     def sha256(self):
-        printed = openssl('x509', '-in', self.certificate, '-noout', '-fingerprint', '-sha256')
+        return self._fingerprint('-sha256')
+
+    def sha1(self):
+        return self._fingerprint('-sha1')
+
+    def _fingerprint(self, digest):
+        printed = openssl('x509', '-in', self.certificate, '-noout', '-fingerprint', digest)
         return printed.split('=')[1].strip().replace(':', '').lower()
 
 

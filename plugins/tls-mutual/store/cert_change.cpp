@@ -15,19 +15,6 @@ VerbResult changed(const CommandContext& context, const Arguments& arguments, co
     return result;
 }
 
-// Names that no connector of the configuration asks for: it would never be chosen.
-std::optional<std::string> never_chosen(const CommandContext& context, const StoredCertificate& stored) {
-    const auto view = context.host.configuration();
-    std::vector<std::string> wanted;
-    for (const auto& one : view.connectors) {
-        if (!one.tls || !from_store(one)) continue;
-        if (covers(stored.leaf, one.fqdn) != Covers::no) return std::nullopt;
-        if (std::ranges::find(wanted, one.fqdn) == wanted.end()) wanted.push_back(one.fqdn);
-    }
-    if (wanted.empty()) return std::nullopt;
-    return "it covers the fqdn of no connector (" + joined(wanted) + "), so that none chooses it";
-}
-
 VerbResult set_smtp(const CommandContext& context, const Arguments& arguments, bool smtp) {
     const auto lock = context.store.lock();
     if (!lock) return refused(lock.failure);
@@ -42,9 +29,9 @@ VerbResult set_smtp(const CommandContext& context, const Arguments& arguments, b
                                            "; renew it: postern cert clone " + stored.leaf.sha256.substr(0, 16) +
                                            " --request"});
         for (auto& one : remarks_on(stored.leaf)) remarks.push_back("it " + std::move(one));
-        if (auto never = never_chosen(context, stored)) remarks.push_back(std::move(*never));
+        if (auto never = never_chosen(context.host, names_of(stored.leaf))) remarks.push_back(std::move(*never));
     } else {
-        for (const auto& user : context.users_of(contents, stored))
+        for (const auto& user : context.users_now(contents, stored))
             remarks.push_back(user + " used it and must do with another one: postern cert which");
     }
     auto about = stored.about;
@@ -86,7 +73,7 @@ VerbResult cert_remove(const CommandContext& context, const Arguments& arguments
     }
     const auto found = contents.find(wanted);
     if (!found) return refused(found.failure);
-    const auto users = context.users_of(contents, **found);
+    const auto users = context.users_now(contents, **found);
     if (!users.empty())
         return refused({"in-use", (*found)->leaf.sha256 + " is in use by " + joined(users) +
                                       "; enable another one first, or disable this one"});

@@ -55,33 +55,59 @@ std::string without_key(const StoredCertificate& stored, const std::string& form
     return text;
 }
 
+VerbResult report(const Arguments& arguments, const std::string& sha256, const std::string& form,
+                  const std::string& what) {
+    const auto output = arguments.value("--output");
+    if (arguments.has("--json"))
+        return {0, Json().add("sha256", sha256).add("file", output).add("form", form).text() + "\n", {}};
+    return {0, output + ": " + what + "\n", {}};
+}
+
+VerbResult hand_out(const Arguments& arguments, const std::string& sha256, const std::string& form,
+                    const std::string& text, const std::string& what) {
+    const auto output = arguments.value("--output");
+    if (output.empty() && arguments.has("--json"))
+        return {0, Json().add("sha256", sha256).add("form", form).add("pem", text).text() + "\n", {}};
+    if (output.empty()) return {0, text, {}};
+    if (auto written = write_file(output, text, 0644); !written) return refused(written.failure);
+    return report(arguments, sha256, form, what);
+}
+
+std::optional<Failure> check_output(const std::string& form, const std::string& output) {
+    if (form != "pem" && form != "der" && form != "p12")
+        return Failure{"usage", "--form knows pem, der and p12, not " + form};
+    if (output.empty() && form != "pem") return Failure{"usage", "--form " + form + " needs --output FILE"};
+    if (!output.empty() && ::access(output.c_str(), F_OK) == 0)
+        return Failure{"usage", output + " exists; name another file, or remove it first"};
+    return std::nullopt;
+}
+
+// A request once more, where its file was lost on the way to the CA.
+VerbResult export_request(const Arguments& arguments, const PendingRequest& request, const std::string& form) {
+    if (form == "p12") return refused({"usage", request.key_sha256 + " is a request; --form pem or der"});
+    const auto text = form == "der" ? std::string(request.der.begin(), request.der.end())
+                                    : pem_block(request.der, "CERTIFICATE REQUEST");
+    return hand_out(arguments, request.key_sha256, form, text, "the request; have a CA sign it");
+}
+
 }  // namespace
 
 VerbResult cert_export(const CommandContext& context, const Arguments& arguments) {
     const auto contents = context.store.read();
+    const auto form = form_of(arguments), output = arguments.value("--output");
+    if (auto bad = check_output(form, output)) return refused(*bad);
+    if (const auto* request = contents.request_for(lower(arguments.plain().front())))
+        return export_request(arguments, *request, form);
     const auto found = contents.find(arguments.plain().front());
     if (!found) return refused(found.failure);
     const auto& stored = **found;
-    const auto form = form_of(arguments), output = arguments.value("--output");
-    if (form != "pem" && form != "der" && form != "p12")
-        return refused({"usage", "--form knows pem, der and p12, not " + form});
-    if (output.empty() && form != "pem") return refused({"usage", "--form " + form + " needs --output FILE"});
-    if (!output.empty() && ::access(output.c_str(), F_OK) == 0)
-        return refused({"usage", output + " exists; name another file, or remove it first"});
-    if (form == "p12") {
-        const auto packed = with_key(context, arguments, stored);
-        if (!packed) return refused(packed.failure);
-        if (auto written = write_file(output, packed->text(), 0600); !written) return refused(written.failure);
-    } else {
-        const auto text = without_key(stored, form, arguments.has("--chain"));
-        if (output.empty()) return {0, text, {}};
-        if (auto written = write_file(output, text, 0644); !written) return refused(written.failure);
-    }
-    const std::string what =
-        form == "p12" ? "certificate and key as PKCS#12; keep it safe" : "the certificate, without its key";
-    if (arguments.has("--json"))
-        return {0, Json().add("sha256", stored.leaf.sha256).add("file", output).add("form", form).text() + "\n", {}};
-    return {0, output + ": " + what + "\n", {}};
+    if (form != "p12")
+        return hand_out(arguments, stored.leaf.sha256, form, without_key(stored, form, arguments.has("--chain")),
+                        "the certificate, without its key");
+    const auto packed = with_key(context, arguments, stored);
+    if (!packed) return refused(packed.failure);
+    if (auto written = write_file(output, packed->text(), 0600); !written) return refused(written.failure);
+    return report(arguments, stored.leaf.sha256, form, "certificate and key as PKCS#12; keep it safe");
 }
 
 }  // namespace postern::tls_mutual

@@ -1,4 +1,4 @@
-// `cert export`: a certificate as PEM, DER (.cer) or, where its key may leave, as PKCS#12.
+// `cert export`: a certificate as PEM, DER (.cer) or, where its key may leave, as PKCS#12; or a request once more.
 #pragma once
 
 #include <tls-mutual/store/command.hpp>

@@ -65,6 +65,9 @@ private:
 std::optional<Failure> Import::read() {
     if (arguments_.value("--services", "smtp") != "smtp")
         return Failure{"usage", "--services knows smtp, not " + arguments_.value("--services")};
+    if (auto bad = check_friendly_name(arguments_.value("--friendly-name"))) return bad;
+    if (file_ == "-" && arguments_.has("--password-stdin"))
+        return Failure{"usage", "the file and the password cannot both come from standard input: --password-file"};
     auto octets = file_ == "-" ? read_all_of(STDIN_FILENO, "standard input") : read_guarded(file_, Holds::no_secret);
     if (!octets) return Failure{"file", octets.failure.text};
     const auto ask = [this] { return password(arguments_, file_, Ask::once); };
@@ -101,6 +104,10 @@ std::optional<Failure> Import::key_of_file() {
     key_ = std::move(*pem);
     about_.origin = Origin::imported;
     about_.friendly_name = arguments_.value("--friendly-name", contents_.friendly_name);
+    if (!fits_one_line(about_.friendly_name, longest_friendly_name)) {
+        about_.friendly_name.clear();  // a line of the store's file is no stranger's to write
+        notes_.emplace_back("its friendly name is no line of text of at most 128 characters, and was left out");
+    }
     about_.exportable = arguments_.has("--exportable");
     return std::nullopt;
 }
@@ -120,6 +127,10 @@ std::optional<Failure> Import::key_of_request() {
             "PKCS#12 file");
     }
     choose_leaf(answered_->key_sha256);
+    std::vector<std::string> left_out;
+    for (const auto& name : answered_->names)
+        if (covers(leaf_, name) != Covers::exactly) left_out.push_back(name);
+    if (!left_out.empty()) notes_.push_back("the CA left out what was asked for: " + joined(left_out));
     about_ = answered_->about;
     about_.origin = Origin::request;
     if (arguments_.has("--friendly-name")) about_.friendly_name = arguments_.value("--friendly-name");
@@ -187,16 +198,19 @@ std::optional<Failure> Import::complete_chain() {
 
 std::optional<Failure> Import::keep() {
     about_.smtp = arguments_.has("--services");
+    if (chain_.size() > most_certificates)
+        return wrong(
+            "its chain has more than 16 certificates, which no partner would take; ask the CA for a shorter one");
     if (auto added = context_.store.add(about_, chain_, key_); !added) return added.failure;
-    // From here on the request is answered; a file of it left behind by a crash is found answered, not taken twice.
-    if (answered_)
-        if (auto removed = context_.store.remove(*answered_); !removed) return removed.failure;
+    // From here on the request is answered, whether its file can be taken out now or with the next lock.
+    if (answered_) (void)context_.store.remove(*answered_);
     return std::nullopt;
 }
 
 VerbResult Import::report() const {
     auto remarks = notes_;
     for (auto& one : remarks_on(leaf_)) remarks.push_back("it " + std::move(one));
+    if (auto never = never_chosen(context_.host, names_of(leaf_))) remarks.push_back(std::move(*never));
     VerbResult result{0, {}, warnings(remarks)};
     if (about_.smtp) result.err += tell_daemon(context_.host);
     if (arguments_.has("--json"))
@@ -205,7 +219,7 @@ VerbResult Import::report() const {
                          .add("sha1", leaf_.sha1)
                          .add("subject", leaf_.subject)
                          .add("names", names_of(leaf_))
-                         .add("chain", std::to_string(chain_.size()))
+                         .add("chain", static_cast<int>(chain_.size()))
                          .add("answers_request", answered_ != nullptr)
                          .add("warnings", remarks)
                          .text() +

@@ -23,6 +23,12 @@ std::string describe_text(const PendingRequest& request) {
            "\n    waits for its answer: postern cert import FILE\n";
 }
 
+std::vector<std::string> texts_of(const std::vector<Failure>& failures) {
+    std::vector<std::string> texts;
+    for (const auto& one : failures) texts.push_back(one.text);
+    return texts;
+}
+
 std::string damaged_text(const StoreContents& contents) {
     std::string text;
     for (const auto& one : contents.damaged) text += one.text + "\n";
@@ -124,7 +130,12 @@ VerbResult cert_list(const CommandContext& context, const Arguments& arguments) 
         std::vector<Json> certificates, requests;
         for (const auto* one : all) certificates.push_back(tls_mutual::describe(*one, context));
         for (const auto& one : contents.requests) requests.push_back(describe(one));
-        result.out = Json().add("certificates", certificates).add("requests", requests).text() + "\n";
+        result.out = Json()
+                         .add("certificates", certificates)
+                         .add("requests", requests)
+                         .add("damaged", texts_of(contents.damaged))
+                         .text() +
+                     "\n";
         return result;
     }
     for (const auto* one : all) result.out += tls_mutual::describe_text(*one);
@@ -138,6 +149,8 @@ VerbResult cert_list(const CommandContext& context, const Arguments& arguments) 
 
 VerbResult cert_show(const CommandContext& context, const Arguments& arguments) {
     const auto contents = context.store.read();
+    if (const auto* request = contents.request_for(lower(arguments.plain().front())))
+        return {0, arguments.has("--json") ? describe(*request).text() + "\n" : describe_text(*request), {}};
     const auto found = contents.find(arguments.plain().front());
     if (!found) return refused(found.failure);
     const auto& stored = **found;
@@ -155,6 +168,15 @@ VerbResult cert_show(const CommandContext& context, const Arguments& arguments) 
             (users.empty() ? "no connector" : joined(users)) + "\n    file     " + stored.file + "\n";
     for (const auto& one : remarks) text += "    note     " + one + "\n";
     return {0, text, {}};
+}
+
+VerbResult cert_users(const CommandContext& context, const Arguments& arguments) {
+    const auto contents = context.store.read();
+    const auto found = contents.find(arguments.plain().front());
+    if (!found) return refused(found.failure);
+    std::string lines;
+    for (const auto& one : context.users_of(contents, **found)) lines += one + "\n";
+    return {0, lines, {}};
 }
 
 VerbResult cert_which(const CommandContext& context, const Arguments& arguments) {

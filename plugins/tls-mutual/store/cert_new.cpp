@@ -29,10 +29,10 @@ public:
             auto uri = make_token_key(making.token, making.type);
             if (!uri) return uri.failure;
             making.about.token_key = made.uri_ = *uri;
-            int status = 0;
-            made.key_ = open_token_key(*uri, status);
-            if (status >= 0) return made;
-            return Failure{"token", *uri + ": cannot be used: " + gnutls_strerror(status)};
+            auto key = ask_token<PrivateKeyHandle>(token_time, *uri, [at = *uri] { return open_there(at); });
+            if (!key) return key.failure;
+            made.key_ = std::move(*key);
+            return made;
         }
         auto key = make_key(making.type);
         if (!key) return key.failure;
@@ -48,14 +48,26 @@ public:
     NewKey& operator=(const NewKey&) = delete;
     NewKey& operator=(NewKey&&) = delete;
     ~NewKey() {
+        if (TokenCalls::of_process().hangs(token_part(uri_))) (void)key_.release();  // in use by a call that hangs
         key_.reset();
         if (!uri_.empty()) (void)remove_token_key(uri_);
     }
-    gnutls_privkey_t get() const { return key_.get(); }
+    // What `work` makes of the key; in a token each signature may take its time.
+    Outcome<Bytes> use(std::function<Outcome<Bytes>(gnutls_privkey_t)> work) const {
+        if (uri_.empty()) return work(key_.get());
+        return ask_token<Bytes>(token_time, uri_, [work = std::move(work), raw = key_.get()] { return work(raw); });
+    }
     const Secret& pem() const { return pem_; }
     void keep() { uri_.clear(); }
 
 private:
+    static constexpr std::chrono::seconds token_time{30};
+    static Outcome<PrivateKeyHandle> open_there(const std::string& uri) {
+        int status = 0;
+        auto key = open_token_key(uri, status);
+        if (status >= 0) return key;
+        return Failure{"token", uri + ": cannot be used: " + token_problem(status)};
+    }
     NewKey() = default;
     PrivateKeyHandle key_;
     Secret pem_;
@@ -73,13 +85,6 @@ Outcome<KeyType> type_for(const Arguments& arguments, const CertificateFacts* li
     if (type) return *type;
     if (!arguments.has("--key")) return KeyType::p256;
     return Failure{"usage", "--key knows " + std::string(key_type_words()) + ", not " + typed};
-}
-
-std::optional<Failure> check_friendly_name(const std::string& name) {
-    const auto points = code_points(name);
-    if (!points || has_controls(*points) || points->size() > 128)
-        return Failure{"usage", "--friendly-name takes one line of UTF-8 of at most 128 characters"};
-    return std::nullopt;
 }
 
 Outcome<Making> prepare(const CommandContext& context, const Arguments& arguments, const StoredCertificate* like) {
@@ -100,6 +105,7 @@ Outcome<Making> prepare(const CommandContext& context, const Arguments& argument
     making.output = arguments.value("--output");
     making.token = arguments.value("--token");
     if (arguments.has("--pin-file")) set_token_pin_file(arguments.value("--pin-file"));
+    if (!fits_one_line(making.token, 1024)) return Failure{"usage", "--token takes the label of a token, or its URI"};
     if (!making.token.empty() && making.about.exportable)
         return Failure{"usage", "a key in a token cannot leave it: --token and --exportable do not go together"};
     const auto form = arguments.value("--form", "pem");
@@ -110,6 +116,8 @@ Outcome<Making> prepare(const CommandContext& context, const Arguments& argument
         return Failure{"usage", making.output + " exists; name another file, or remove it first"};
     for (auto& remark : remarks_on(making.named.terms, making.type))
         making.named.warnings.push_back("it " + std::move(remark));
+    if (auto never = never_chosen(context.host, making.named.terms.dns_names))
+        making.named.warnings.push_back(std::move(*never));
     return making;
 }
 
@@ -141,7 +149,7 @@ VerbResult request(const CommandContext& context, const Arguments& arguments, co
     if (!key) return refused(key.failure);
     PendingRequest pending;
     pending.about = making->about;
-    auto der = make_request(making->named.terms, key->get());
+    auto der = key->use([terms = making->named.terms](gnutls_privkey_t raw) { return make_request(terms, raw); });
     if (!der) return refused(der.failure);
     pending.der = std::move(*der);
     if (auto bad = describe_request(pending)) return refused({"cannot-make", *bad});
@@ -178,7 +186,9 @@ VerbResult self_signed(const CommandContext& context, const Arguments& arguments
     making->about.origin = Origin::self_signed;
     auto key = NewKey::make(*making);
     if (!key) return refused(key.failure);
-    const auto der = make_self_signed(making->named.terms, key->get(), context.host.now());
+    const auto der = key->use([terms = making->named.terms, now = context.host.now()](gnutls_privkey_t raw) {
+        return make_self_signed(terms, raw, now);
+    });
     if (!der) return refused(der.failure);
     const auto leaf = read_facts(*der);
     if (!leaf) return refused({"cannot-make", "the certificate made cannot be read"});

@@ -122,11 +122,30 @@ const std::vector<Row> rows{
      {{"--json", Takes::nothing}},
      "THUMBPRINT [--json]",
      "out of the store, with its key; refused while a connector uses it"},
+    {"users",
+     cert_users,
+     VerbRuns::in_daemon,
+     1,
+     {},
+     "THUMBPRINT",
+     "which connectors the daemon shows it at, one a line"},
     {"take-up", nullptr, VerbRuns::in_daemon, 0, {}, "", "the daemon looks at the store now"},
 };
 
 std::string usage_line(const Row& row) {
     return "cert " + std::string(row.word) + (row.usage.empty() ? "" : " ") + std::string(row.usage);
+}
+
+// Whoever asked for JSON gets some, also where it went wrong; the sentence for a human stays on standard error.
+VerbResult in_json(VerbResult result) {
+    if (result.status == 0 || !result.out.empty()) return result;
+    const auto sentence = trimmed(std::string_view(result.err).substr(0, result.err.find("\nusage:")));
+    result.out = error_json(sentence, result.status);
+    return result;
+}
+
+VerbResult missing(const Row& row) {
+    return usage_of(usage_line(row), std::string(row.usage.substr(0, row.usage.find_first_of(" |"))) + " is missing");
 }
 
 }  // namespace
@@ -138,22 +157,35 @@ std::vector<VerbSpec> CertVerbs::verbs() const {
     return all;
 }
 
+// Not on our lane: partners are judged there, and a look at the store may wait for a token.
+Pending<VerbResult> CertVerbs::take_up() const {
+    const auto answer = Answer<VerbResult>::make();
+    parts_.host.offload([take_up = parts_.take_up, answer] { answer.give(take_up()); });
+    return answer.pending();
+}
+
 Pending<VerbResult> CertVerbs::run(std::vector<std::string> words) {
     const auto row = std::ranges::find_if(
         rows, [&](const Row& one) { return words.size() >= 2 && words[0] == "cert" && words[1] == one.word; });
     if (row == rows.end()) return VerbResult{2, {}, "usage: postern cert COMMAND; see postern help\n"};
     words.erase(words.begin(), words.begin() + 2);
-    const auto arguments = Arguments::read(words, row->options, row->plain);
-    if (!arguments) return usage_of(usage_line(*row), arguments.failure.text);
-    if (arguments->plain().size() < row->plain) return usage_of(usage_line(*row), "something is missing");
-    if (!row->call) return parts_.take_up();
+    if (!row->call) return take_up();
+    const bool json = std::ranges::find(words, "--json") != words.end();
+    auto result = run_row(static_cast<std::size_t>(row - rows.begin()), words);
+    return json ? in_json(std::move(result)) : std::move(result);
+}
+
+VerbResult CertVerbs::run_row(std::size_t number, const std::vector<std::string>& words) {
+    const auto& row = rows[number];
+    const auto arguments = Arguments::read(words, row.options, row.plain);
+    if (!arguments) return usage_of(usage_line(row), arguments.failure.text);
+    if (arguments->plain().size() < row.plain) return missing(row);
     const auto folder = parts_.folder();
-    if (folder.empty()) return VerbResult{2, {}, "there is no configuration, and so no store: give postern -c FILE\n"};
+    if (folder.empty()) return {2, {}, "there is no configuration, and so no store: give postern -c FILE\n"};
     if (::access(folder.c_str(), R_OK | X_OK) != 0 && errno != ENOENT)
         return refused(
             {"cannot-write", folder + ": " + std::strerror(errno) + "; run this as root or as Postern's user"});
-    const CommandContext context{parts_.host, parts_.judge, CertificateStore(folder), parts_.validations};
-    return row->call(context, *arguments);
+    return row.call({parts_.host, parts_.judge, CertificateStore(folder), parts_.validations}, *arguments);
 }
 
 }  // namespace postern::tls_mutual

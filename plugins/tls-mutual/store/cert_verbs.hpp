@@ -24,6 +24,8 @@ public:
     Pending<VerbResult> run(std::vector<std::string> words) override;
 
 private:
+    Pending<VerbResult> take_up() const;
+    VerbResult run_row(std::size_t number, const std::vector<std::string>& words);
     Parts parts_;
 };
 

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <sstream>
 #include <tls-mutual/store/command.hpp>
 #include <tls-mutual/store/making.hpp>
 
@@ -62,6 +64,16 @@ std::vector<std::string> CommandContext::users_of(const StoreContents& contents,
     return users;
 }
 
+std::vector<std::string> CommandContext::users_now(const StoreContents& contents,
+                                                   const StoredCertificate& wanted) const {
+    const auto answer = host.ask_daemon({"cert", "users", wanted.leaf.sha256});
+    if (!answer || answer->status != 0) return users_of(contents, wanted);
+    std::vector<std::string> users;
+    std::istringstream lines(answer->out);
+    for (std::string line; std::getline(lines, line);) users.push_back(line);
+    return users;
+}
+
 CertificateWish wish_of(const ConnectorView& connector) {
     const auto use = connector.kind == ConnectorKind::send ? CertificateUse::client : CertificateUse::server;
     return {connector.fqdn, use, connector.certificate};
@@ -89,6 +101,23 @@ std::string warnings(const std::vector<std::string>& all) {
     std::string text;
     for (const auto& one : all) text += "warning: " + one + "\n";
     return text;
+}
+
+std::optional<Failure> check_friendly_name(const std::string& name) {
+    if (fits_one_line(name, longest_friendly_name)) return std::nullopt;
+    return Failure{"usage", "--friendly-name takes one line of UTF-8 of at most 128 characters"};
+}
+
+std::optional<std::string> never_chosen(const Host& host, const std::vector<std::string>& names) {
+    std::vector<std::string> wanted;
+    for (const auto& one : host.configuration().connectors) {
+        if (!one.tls || !from_store(one)) continue;
+        const auto fits = [&](const std::string& name) { return covers(name, one.fqdn) != Covers::no; };
+        if (std::ranges::any_of(names, fits)) return std::nullopt;
+        if (std::ranges::find(wanted, one.fqdn) == wanted.end()) wanted.push_back(one.fqdn);
+    }
+    if (wanted.empty()) return std::nullopt;
+    return "it covers the fqdn of no connector (" + joined(wanted) + "), so that none chooses it";
 }
 
 std::string tell_daemon(Host& host) {

@@ -25,8 +25,10 @@ struct CommandContext {
     Validations& validations;
 
     std::vector<Candidate> candidates(const StoreContents&) const;
-    // Which connectors would show this certificate, as "receive_connector Inet".
+    // Which connectors would show this certificate, as "receive_connector Inet": as found here, or by a running daemon,
+    // whose validations may tell otherwise.
     std::vector<std::string> users_of(const StoreContents&, const StoredCertificate&) const;
+    std::vector<std::string> users_now(const StoreContents&, const StoredCertificate&) const;
 };
 
 CertificateWish wish_of(const ConnectorView&);
@@ -38,6 +40,11 @@ VerbResult refused(const Failure&);  // the exit status follows from its token
 VerbResult usage_of(std::string_view usage, const std::string& problem);
 // What an administrator should know beside the result, one `warning:` a line.
 std::string warnings(const std::vector<std::string>&);
+// Of a name that somebody gives a certificate.
+constexpr std::size_t longest_friendly_name = 128;
+std::optional<Failure> check_friendly_name(const std::string&);
+// Where no connector asks for any of these names: so that it would never be chosen.
+std::optional<std::string> never_chosen(const Host&, const std::vector<std::string>& names);
 // Has the daemon look at the store; what to say of it.
 std::string tell_daemon(Host&);
 

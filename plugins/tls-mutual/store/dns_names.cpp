@@ -132,6 +132,7 @@ Outcome<DnsName> check_dns_name(std::string_view typed) {
     const auto points = code_points(text);
     if (!points) return wrong(typed, "is not UTF-8");
     if (has_controls(*points)) return wrong("a name", "holds a control character");
+    if (text.find(',') != std::string::npos) return wrong(typed, "holds a comma; give each name an option of its own");
     if (is_address(text)) return wrong(typed, "is an address; certificates for mail hold DNS names");
     if (text.ends_with('.')) text.pop_back();
     DnsName result;

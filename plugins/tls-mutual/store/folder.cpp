@@ -55,20 +55,39 @@ void give_to_owner(int file, int folder) {
         (void)!::fchown(file, about.st_uid, about.st_gid);
 }
 
-int replace(int folder, const std::string& name, std::string_view content, unsigned mode) {
-    const auto temporary = std::string(unfinished) + std::to_string(::getpid()) + "-" + name;
-    (void)::unlinkat(folder, temporary.c_str(), 0);
-    int error = 0;
-    {
-        const Descriptor file(
-            ::openat(folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-        if (file.number < 0) return errno;
-        give_to_owner(file.number, folder);
-        error = write_all(file.number, content);
+// Beside the files that count, until they do or no longer do; swept with the next lock where a command was killed.
+std::string beside(const char* what, const std::string& name) {
+    return std::string(unfinished) + std::to_string(::getpid()) + what + name;
+}
+
+int write_new(int folder, const std::string& name, std::string_view content, unsigned mode) {
+    (void)::unlinkat(folder, name.c_str(), 0);
+    const Descriptor file(::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+    if (file.number < 0) return errno;
+    give_to_owner(file.number, folder);
+    return write_all(file.number, content);
+}
+
+// From one name to the other on stable storage. What was there before is kept until that is certain, and comes back
+// where it is not.
+int rename_for_good(int folder, const std::string& from, const std::string& to) {
+    const auto kept = beside("-old-", to);
+    const bool had = ::linkat(folder, to.c_str(), folder, kept.c_str(), 0) == 0;
+    int error = ::renameat(folder, from.c_str(), folder, to.c_str()) == 0 ? 0 : errno;
+    if (error == 0 && ::fsync(folder) != 0) {
+        error = errno;
+        (void)::renameat(folder, to.c_str(), folder, from.c_str());
+        if (had) (void)::renameat(folder, kept.c_str(), folder, to.c_str());
     }
-    if (error == 0 && ::renameat(folder, temporary.c_str(), folder, name.c_str()) != 0) error = errno;
+    if (had) (void)::unlinkat(folder, kept.c_str(), 0);
+    return error;
+}
+
+int replace(int folder, const std::string& name, std::string_view content, unsigned mode) {
+    const auto temporary = beside("-", name);
+    int error = write_new(folder, temporary, content, mode);
+    if (error == 0) error = rename_for_good(folder, temporary, name);
     if (error != 0) (void)::unlinkat(folder, temporary.c_str(), 0);
-    else if (::fsync(folder) != 0) error = errno;
     return error;
 }
 
@@ -140,8 +159,9 @@ Outcome<Done> Folder::put(std::string_view name, std::string_view content) const
 Outcome<Done> Folder::remove(std::string_view name) const {
     const Descriptor folder(open_folder(path_));
     if (folder.number < 0) return fault(path_, errno);
-    if (::unlinkat(folder.number, std::string(name).c_str(), 0) != 0) return fault(path_of(name), errno);
-    if (::fsync(folder.number) != 0) return fault(path_of(name), errno);
+    const std::string file(name), leaving = beside("-gone-", file);
+    if (const int error = rename_for_good(folder.number, file, leaving)) return fault(path_of(name), error);
+    (void)::unlinkat(folder.number, leaving.c_str(), 0);
     return Done{};
 }
 

@@ -1,6 +1,6 @@
 #include <tls-mutual/store/identities.hpp>
 #include <tls-mutual/store/making.hpp>
-#include <tls-mutual/store/token.hpp>
+#include <tls-mutual/store/token_key.hpp>
 
 namespace postern::tls_mutual {
 namespace {
@@ -8,8 +8,22 @@ namespace {
 Outcome<IdentityParts> parts_of(const CertificateStore& store, const StoredCertificate& stored) {
     const auto& uri = stored.about.token_key;
     if (!uri.empty()) {
-        const auto open_there = [uri](int& status) { return open_token_key(uri, status); };
-        return IdentityParts{stored.file, stored.file + " (" + uri + ")", stored.chain, open_there, true};
+        // One for being a server, one for being a client. A token is asked with patience (token_key.hpp), so ahead.
+        const auto keys = std::make_shared<std::vector<PrivateKeyHandle>>();
+        for (int count = 0; count < 2; ++count) {
+            auto key = open_signing_key(uri, stored.leaf.der);
+            if (!key) return Failure{"no-own-certificate", stored.file + ": " + key.failure.text};
+            keys->push_back(std::move(*key));
+        }
+        const auto hand_out = [keys](int& status) {
+            status = keys->empty() ? GNUTLS_E_INTERNAL_ERROR : 0;
+            PrivateKeyHandle key;
+            if (keys->empty()) return key;
+            key = std::move(keys->back());
+            keys->pop_back();
+            return key;
+        };
+        return IdentityParts{stored.file, stored.file + " (" + uri + ")", stored.chain, hand_out, true};
     }
     auto file = store.open(stored.file);
     if (!file) return file.failure;

@@ -4,6 +4,7 @@
 #include <tls-mutual/store/expiry.hpp>
 #include <tls-mutual/store/keeper.hpp>
 #include <tls-mutual/store/token.hpp>
+#include <tls-mutual/store/token_calls.hpp>
 
 namespace postern::tls_mutual {
 namespace {
@@ -24,6 +25,7 @@ std::string Keeper::folder() const {
 }
 
 void Keeper::apply() {
+    TokenCalls::of_process().tell([this](const std::string& token, bool hangs) { token_news(token, hangs); });
     const std::lock_guard alone(looking_);
     read();
 }
@@ -38,6 +40,7 @@ void Keeper::saw(const Occurrence&) {
 }
 
 void Keeper::retire() {
+    TokenCalls::of_process().tell({});
     const std::lock_guard held(mutex_);
     ++round_;
 }
@@ -120,12 +123,30 @@ bool in_token(const Candidate* one) { return one && !one->certificate->about.tok
 
 }  // namespace
 
+std::string key_subject(const std::string& sha256) { return "key of " + sha256.substr(0, 16); }
+
 // One whose key cannot be had gives way to the next, until a look finds it again.
 void Keeper::give_up(const std::string& sha256, const std::string& why) {
+    if (!unusable_.insert(sha256).second) return;
     host_->log(Severity::error, "certificate-store", why);
-    unusable_.insert(sha256);
+    host_->alarm("own-certificate", key_subject(sha256), why);
     for (auto& candidate : view_->candidates)
         if (candidate.certificate->leaf.sha256 == sha256) candidate.key_present = false;
+    view_->chosen.clear();
+}
+
+// A signature of a running handshake was waited for in vain, or came at last. Whoever tells may hold any lock.
+void Keeper::token_news(const std::string& token, bool hangs) {
+    host_->offload([this, token, hangs] {
+        if (!hangs) return look();
+        const std::lock_guard held(mutex_);
+        if (!view_) return;
+        for (const auto& one : view_->contents.certificates)
+            if (!one.about.token_key.empty() && token_part(one.about.token_key) == token)
+                give_up(one.leaf.sha256, one.file + ": " + token +
+                                             " does not answer; sessions are shown the next certificate that fits "
+                                             "until it does; see p11tool --list-tokens");
+    });
 }
 
 // Keys that could not be had before, asked again; those of certificates that are gone are forgotten.
@@ -143,6 +164,8 @@ void Keeper::try_again() {
             still.insert(one.leaf.sha256);
         }
     const std::lock_guard held(mutex_);
+    for (const auto& one : unusable_)
+        if (!still.contains(one)) host_->alarm("own-certificate", key_subject(one), {});
     if (std::exchange(unusable_, std::move(still)) != unusable_) arrange(std::move(view_->contents));
 }
 
@@ -236,7 +259,8 @@ Candidate Keeper::candidate(const StoredCertificate& stored) {
     {
         const std::lock_guard held(mutex_);
         const auto known = standings_.find(stored.leaf.sha256);
-        if (view_ && known != standings_.end()) return {&stored, known->second.validation, true, known->second.why};
+        const bool at_hand = !unusable_.contains(stored.leaf.sha256);
+        if (view_ && known != standings_.end()) return {&stored, known->second.validation, at_hand, known->second.why};
     }
     if (stored.self_signed()) return tls_mutual::judged(stored, {});
     return tls_mutual::judged(stored, judge_now(*host_, judge_, stored.chain, {}));

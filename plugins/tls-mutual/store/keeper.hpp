@@ -49,6 +49,7 @@ private:
         std::map<std::tuple<std::string, CertificateUse, std::string>, Ref<Identity>> chosen;
     };
 
+    void token_news(const std::string& token, bool hangs);
     void read();  // and what connectors will ask for is ready
     void look();  // beside that all that is to be said of it
     void hourly(std::uint64_t round);

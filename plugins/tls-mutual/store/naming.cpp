@@ -90,22 +90,26 @@ std::optional<Failure> Naming::join_common_name(const std::string& name, bool al
     return std::nullopt;
 }
 
-// What that connector needs: its own name, and with Domain Security every domain that we speak for.
+// What that connector needs: its own name, and with Domain Security every domain that we speak for. A receive and a
+// send connector may have one name.
 std::optional<Failure> Naming::connector() {
     const auto wanted = arguments_.value("--connector");
     if (wanted.empty()) return std::nullopt;
     std::vector<std::string> known;
+    bool found = false, secure = false;
     for (const auto& one : view_.connectors) {
         known.push_back(one.name);
         if (one.name != wanted) continue;
+        found = true;
+        secure = secure || one.domain_secure;
         if (auto failure = join(one.fqdn)) return failure;
-        if (!one.domain_secure) return std::nullopt;
-        for (const auto& domain : view_.accepted_domains)
-            if (auto failure = join(domain)) return failure;
-        return std::nullopt;
     }
-    return wrong("no connector is called " + wanted +
-                 (known.empty() ? "; there is no configuration to look in" : "; there are " + joined(known)));
+    if (!found)
+        return wrong("no connector is called " + wanted +
+                     (known.empty() ? "; there is no configuration to look in" : "; there are " + joined(known)));
+    for (const auto& domain : secure ? view_.accepted_domains : std::vector<std::string>())
+        if (auto failure = join(domain)) return failure;
+    return std::nullopt;
 }
 
 std::optional<Failure> Naming::domains() {

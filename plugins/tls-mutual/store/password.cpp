@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <iterator>
+#include <optional>
 #include <tls-mutual/store/password.hpp>
 
 namespace postern::tls_mutual {
@@ -24,6 +27,29 @@ Outcome<Secret> first_line(Outcome<Secret> whole, const std::string& where) {
     return std::move(*whole);
 }
 
+// What ends us at the prompt ends us after the terminal is as it was. Between the two nothing else runs here.
+constexpr int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+volatile std::sig_atomic_t caught = 0;
+
+class Signals {
+public:
+    Signals() {
+        caught = 0;
+        struct sigaction noting {};
+        noting.sa_handler = [](int number) { caught = number; };  // without SA_RESTART: read() comes back
+        for (std::size_t at = 0; at < std::size(ending); ++at) ::sigaction(ending[at], &noting, &before_[at]);
+    }
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+    ~Signals() {
+        for (std::size_t at = 0; at < std::size(ending); ++at) ::sigaction(ending[at], &before_[at], nullptr);
+        if (caught != 0) (void)::raise(caught);
+    }
+
+private:
+    struct sigaction before_[std::size(ending)]{};
+};
+
 // The terminal, silent while it lives.
 class Terminal {
 public:
@@ -41,13 +67,15 @@ public:
     }
     bool usable() const { return usable_; }
 
-    Secret ask(const std::string& prompt) const {
+    // Nothing where a signal came instead.
+    std::optional<Secret> ask(const std::string& prompt) const {
         Secret secret;
         secret.bytes.reserve(longest_password);
         (void)!::write(number_, prompt.data(), prompt.size());
-        for (char c = 0; secret.bytes.size() < longest_password && ::read(number_, &c, 1) == 1 && c != '\n';)
-            secret.bytes.push_back(static_cast<std::uint8_t>(c));
+        for (char c = 0; secret.bytes.size() < longest_password && caught == 0; secret.bytes.push_back(c))
+            if (::read(number_, &c, 1) != 1 || c == '\n') break;
         (void)!::write(number_, "\n", 1);
+        if (caught != 0) return std::nullopt;
         return secret;
     }
 
@@ -56,6 +84,20 @@ private:
     termios before_{};
     bool usable_ = false;
 };
+
+Outcome<Secret> ask_at_terminal(const std::string& for_what, Ask times) {
+    const Signals signals;
+    const Terminal terminal;
+    if (!terminal.usable())
+        return wrong(for_what +
+                     " needs a password and there is no terminal to ask on: give --password-file or "
+                     "--password-stdin");
+    auto secret = terminal.ask("Password of " + for_what + ": ");
+    auto again = secret && times == Ask::twice ? terminal.ask("Again: ") : std::optional<Secret>();
+    if (!secret || (times == Ask::twice && !again)) return wrong("no password was given; nothing was changed");
+    if (again && again->bytes != secret->bytes) return wrong("the two passwords differ; nothing was written");
+    return std::move(*secret);
+}
 
 }  // namespace
 
@@ -66,15 +108,7 @@ Outcome<Secret> password(const Arguments& arguments, const std::string& for_what
     }
     if (arguments.has("--password-stdin"))
         return first_line(read_all_of(STDIN_FILENO, "standard input"), "standard input");
-    const Terminal terminal;
-    if (!terminal.usable())
-        return wrong(for_what +
-                     " needs a password and there is no terminal to ask on: give --password-file or "
-                     "--password-stdin");
-    auto secret = terminal.ask("Password of " + for_what + ": ");
-    if (times == Ask::twice && terminal.ask("Again: ").bytes != secret.bytes)
-        return wrong("the two passwords differ; nothing was written");
-    return secret;
+    return ask_at_terminal(for_what, times);
 }
 
 }  // namespace postern::tls_mutual

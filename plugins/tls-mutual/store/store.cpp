@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <tls-mutual/facts.hpp>
 #include <tls-mutual/store/store.hpp>
 #include <tls-mutual/store/text.hpp>
@@ -65,7 +66,21 @@ StoreContents CertificateStore::read() const {
             else contents.damaged.push_back(certificate.failure);
         }
     }
+    const auto answered = std::ranges::stable_partition(contents.requests, [&](const PendingRequest& request) {
+        return std::ranges::none_of(contents.certificates, [&](const StoredCertificate& one) {
+            return one.leaf.key_sha256 == request.key_sha256;
+        });
+    });
+    std::ranges::move(answered, std::back_inserter(contents.answered));
+    contents.requests.erase(answered.begin(), answered.end());
     return contents;
+}
+
+Outcome<Folder::Lock> CertificateStore::lock() const {
+    auto lock = folder_.lock();
+    if (lock)
+        for (const auto& one : read().answered) (void)remove(one);
+    return lock;
 }
 
 Outcome<Done> CertificateStore::add(const Attributes& about, const std::vector<Bytes>& chain, const Secret& key) const {

@@ -12,7 +12,8 @@ namespace postern::tls_mutual {
 struct StoreContents {
     std::vector<StoredCertificate> certificates;
     std::vector<PendingRequest> requests;
-    std::vector<Failure> damaged;  // files that cannot be read; the others are in use all the same
+    std::vector<PendingRequest> answered;  // their certificate is here: a command was killed before it took them out
+    std::vector<Failure> damaged;          // files that cannot be read; the others are in use all the same
 
     // By SHA-256, SHA-1 or the beginning of either (8 digits at least; colons and blanks do not count). The failure
     // says whether there is none or more than one.
@@ -24,7 +25,7 @@ class CertificateStore {
 public:
     explicit CertificateStore(std::string folder) : folder_(std::move(folder)) {}
     const std::string& path() const { return folder_.path(); }
-    Outcome<Folder::Lock> lock() const { return folder_.lock(); }
+    Outcome<Folder::Lock> lock() const;
 
     StoreContents read() const;
     // The whole file, for whoever needs its key.

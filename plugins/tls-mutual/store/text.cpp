@@ -6,11 +6,14 @@
 namespace postern::tls_mutual {
 namespace {
 
+// What is not UTF-8 may be anybody's octets: JSON holds none of them.
 std::string quoted(std::string_view text) {
+    const bool well_formed = code_points(text).has_value();
     std::string out = "\"";
     for (const char c : text) {
         const auto octet = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') (out += '\\') += c;
+        if (octet >= 128 && !well_formed) out += "\\ufffd";
+        else if (c == '"' || c == '\\') (out += '\\') += c;
         else if (octet < 32 || octet == 127) {
             char escaped[8];
             std::snprintf(escaped, sizeof escaped, "\\u%04x", octet);
@@ -61,6 +64,10 @@ std::string json_array(const std::vector<Json>& values) {
     return "[" + all + "]";
 }
 
+std::string error_json(std::string_view sentence, int status) {
+    return Json().add("error", sentence).add("status", status).text() + "\n";
+}
+
 std::string utc_day(Time time) { return formatted(time, "%Y-%m-%d"); }
 std::string utc_moment(Time time) { return formatted(time, "%Y-%m-%dT%H:%M:%SZ"); }
 
@@ -108,6 +115,11 @@ std::optional<std::u32string> code_points(std::string_view utf8) {
 
 bool has_controls(std::u32string_view points) {
     return std::ranges::any_of(points, [](char32_t c) { return c < 32 || (c >= 127 && c < 160); });
+}
+
+bool fits_one_line(std::string_view text, std::size_t most_characters) {
+    const auto points = code_points(text);
+    return points && !has_controls(*points) && points->size() <= most_characters;
 }
 
 std::string code_point_name(char32_t point) {

@@ -5,8 +5,8 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
-#include <tls-mutual/store/folder.hpp>
 #include <tls-mutual/store/token.hpp>
 
 namespace postern::tls_mutual {
@@ -18,52 +18,62 @@ constexpr unsigned private_object =
 struct PinFile {
     std::mutex mutex;
     std::string path;
-    std::string problem;  // of the last try, for the message
+    std::string problem;                         // of the last try, for the message
+    std::map<std::string, std::string> refused;  // by token: the digest of the PIN that it did not take
 };
 PinFile& pin_file() {
     static PinFile one;
     return one;
 }
 
+std::string digest_of(std::string_view pin) {
+    std::string digest(32, '\0');
+    return gnutls_hash_fast(GNUTLS_DIG_SHA256, pin.data(), pin.size(), digest.data()) < 0 ? std::string() : digest;
+}
+
+// What the token shall get, or nothing; why then is `from.problem`.
+std::optional<Secret> pin_for(PinFile& from, const std::string& token, bool was_wrong) {
+    if (from.path.empty()) {
+        from.problem = "the token " + token + " wants a PIN: name its file with `token_pin`";
+        return std::nullopt;
+    }
+    auto content = read_guarded(from.path, Holds::key);
+    if (!content) {
+        from.problem = content.failure.text;
+        return std::nullopt;
+    }
+    auto& octets = content->bytes;
+    octets.resize(std::min(content->text().find_first_of("\r\n"), octets.size()));
+    const auto digest = digest_of(content->text());
+    if (was_wrong) from.refused[token] = digest;
+    if (const auto known = from.refused.find(token); known != from.refused.end() && known->second == digest) {
+        from.problem = from.path + ": the token " + token + " refuses the PIN in it, which is not tried again";
+        return std::nullopt;
+    }
+    return std::move(*content);
+}
+
 // Called by the library where a token wants its PIN.
 int give_pin(void*, int, const char*, const char* label, unsigned flags, char* pin, std::size_t room) {
     auto& from = pin_file();
     const std::lock_guard held(from.mutex);
-    from.problem.clear();
-    if ((flags & GNUTLS_PIN_WRONG) != 0) {
-        from.problem = from.path + ": the token " + label + " refuses the PIN in it";
-        return GNUTLS_E_PKCS11_PIN_ERROR;
-    }
-    if (from.path.empty()) {
-        from.problem = "the token " + std::string(label) + " wants a PIN: name its file with `token_pin`";
-        return GNUTLS_E_PKCS11_PIN_ERROR;
-    }
-    const auto content = read_guarded(from.path, Holds::key);
-    if (!content) {
-        from.problem = content.failure.text;
-        return GNUTLS_E_PKCS11_PIN_ERROR;
-    }
-    const auto line = content->text().substr(0, content->text().find_first_of("\r\n"));
-    if (line.size() >= room) return GNUTLS_E_PKCS11_PIN_ERROR;
-    std::copy(line.begin(), line.end(), pin);
-    pin[line.size()] = '\0';
+    const auto given = pin_for(from, label, (flags & GNUTLS_PIN_WRONG) != 0);
+    if (!given || given->bytes.size() >= room) return GNUTLS_E_PKCS11_PIN_ERROR;
+    std::ranges::copy(given->text(), pin);
+    pin[given->bytes.size()] = '\0';
     return 0;
 }
 
 void reach_tokens() {
     static std::once_flag once;
     std::call_once(once, [] { gnutls_pkcs11_set_pin_function(give_pin, nullptr); });
+    auto& from = pin_file();
+    const std::lock_guard held(from.mutex);
+    from.problem.clear();
 }
 
 Failure failed(const std::string& token, const char* what, int status) {
-    std::string problem;
-    {
-        auto& from = pin_file();
-        const std::lock_guard held(from.mutex);
-        problem = from.problem;
-    }
-    if (problem.empty()) problem = gnutls_strerror(status);
-    return {"token", token + ": " + what + ": " + problem + "; see p11tool --list-tokens"};
+    return {"token", token + ": " + what + ": " + token_problem(status) + "; see p11tool --list-tokens"};
 }
 
 std::string percent_encoded(BytesView octets) {
@@ -79,29 +89,11 @@ std::string percent_encoded(BytesView octets) {
     return text;
 }
 
-// What of the URI says which token it is.
-std::string token_part(const std::string& uri) {
-    return uri.substr(0, std::min({uri.find(";id="), uri.find(";object="), uri.find(";type="), uri.find('?')}));
-}
+// The administrator waits at the terminal: a key in a device may take minutes to make.
+constexpr std::chrono::minutes making_time{3};
+constexpr std::chrono::seconds removing_time{10};
 
-}  // namespace
-
-void set_token_pin_file(const std::string& file) {
-    auto& to = pin_file();
-    const std::lock_guard held(to.mutex);
-    to.path = file;
-    if (file.empty() || file.find('/') != std::string::npos) return;
-    const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
-    to.path = std::string(credentials ? credentials : "/run/credentials/postern.service") + "/" + file;
-}
-
-std::string token_uri(const std::string& typed) {
-    if (typed.starts_with("pkcs11:")) return typed;
-    const auto* octets = reinterpret_cast<const std::uint8_t*>(typed.data());
-    return "pkcs11:token=" + percent_encoded({octets, typed.size()});
-}
-
-Outcome<std::string> make_token_key(const std::string& token, KeyType type) {
+Outcome<std::string> make_there(const std::string& token, KeyType type) {
     reach_tokens();
     const auto kind = key_kind(type);
     std::array<std::uint8_t, 16> id{};
@@ -115,6 +107,48 @@ Outcome<std::string> make_token_key(const std::string& token, KeyType type) {
     return token_part(uri) + ";id=" + percent_encoded(id) + ";type=private";
 }
 
+Outcome<Done> remove_there(const std::string& uri) {
+    reach_tokens();
+    const int status = gnutls_pkcs11_delete_url(uri.c_str(), GNUTLS_PKCS11_OBJ_FLAG_LOGIN);
+    if (status < 0) return failed(uri, "the key is still in the token", status);
+    auto public_half = uri;
+    if (const auto at = public_half.find(";type=private"); at != std::string::npos)
+        (void)gnutls_pkcs11_delete_url(public_half.replace(at, 13, ";type=public").c_str(),
+                                       GNUTLS_PKCS11_OBJ_FLAG_LOGIN);
+    return Done{};
+}
+
+}  // namespace
+
+void set_token_pin_file(const std::string& file) {
+    auto& to = pin_file();
+    const std::lock_guard held(to.mutex);
+    to.path = file;
+    if (file.empty() || file.find('/') != std::string::npos) return;
+    const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+    to.path = std::string(credentials ? credentials : "/run/credentials/postern.service") + "/" + file;
+}
+
+std::string token_problem(int status) {
+    auto& from = pin_file();
+    const std::lock_guard held(from.mutex);
+    return from.problem.empty() ? gnutls_strerror(status) : from.problem;
+}
+
+std::string token_part(const std::string& uri) {
+    return uri.substr(0, std::min({uri.find(";id="), uri.find(";object="), uri.find(";type="), uri.find('?')}));
+}
+
+std::string token_uri(const std::string& typed) {
+    if (typed.starts_with("pkcs11:")) return typed;
+    const auto* octets = reinterpret_cast<const std::uint8_t*>(typed.data());
+    return "pkcs11:token=" + percent_encoded({octets, typed.size()});
+}
+
+Outcome<std::string> make_token_key(const std::string& token, KeyType type) {
+    return ask_token<std::string>(making_time, token, [token, type] { return make_there(token, type); });
+}
+
 PrivateKeyHandle open_token_key(const std::string& uri, int& status) {
     reach_tokens();
     gnutls_privkey_t raw = nullptr;
@@ -126,14 +160,7 @@ PrivateKeyHandle open_token_key(const std::string& uri, int& status) {
 }
 
 Outcome<Done> remove_token_key(const std::string& uri) {
-    reach_tokens();
-    const int status = gnutls_pkcs11_delete_url(uri.c_str(), GNUTLS_PKCS11_OBJ_FLAG_LOGIN);
-    if (status < 0) return failed(uri, "the key is still in the token", status);
-    auto public_half = uri;
-    if (const auto at = public_half.find(";type=private"); at != std::string::npos)
-        (void)gnutls_pkcs11_delete_url(public_half.replace(at, 13, ";type=public").c_str(),
-                                       GNUTLS_PKCS11_OBJ_FLAG_LOGIN);
-    return Done{};
+    return ask_token<Done>(removing_time, uri, [uri] { return remove_there(uri); });
 }
 
 }  // namespace postern::tls_mutual
