@@ -1,4 +1,5 @@
 #include <base/counters.hpp>
+#include <cmath>
 
 namespace postern {
 
@@ -92,6 +93,10 @@ void Counters::add(std::string_view name, std::string_view labels, double amount
 void Counters::set(std::string_view name, std::string_view labels, double value) {
     std::lock_guard lock(mutex_);
     auto& values = family(name, CounterKind::gauge).values;
+    if (std::isnan(value)) {
+        if (const auto gone = values.find(labels); gone != values.end()) values.erase(gone);
+        return;
+    }
     if (!values.contains(labels) && full(values)) {
         // Zero says no more than absence does: it makes room before anything that stands is folded away.
         std::erase_if(values, [](const auto& one) { return one.second == 0; });

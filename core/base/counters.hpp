@@ -29,7 +29,7 @@ public:
 
     Counters();
     void add(std::string_view name, std::string_view labels = {}, double amount = 1);
-    void set(std::string_view name, std::string_view labels, double value);
+    void set(std::string_view name, std::string_view labels, double value);  // NaN: what it measured is gone
     double value(std::string_view name, std::string_view labels = {}) const;
     std::vector<CounterSample> samples() const;
 

@@ -127,7 +127,7 @@ public:
     // Raises (or ends, with empty text) an alarm under a stable id and subject. Any thread.
     virtual void alarm(std::string_view id, std::string_view subject, std::string_view text) = 0;
     virtual void count(std::string_view counter, std::string_view labels, double add) = 0;
-    virtual void gauge(std::string_view name, std::string_view labels, double value) = 0;
+    virtual void gauge(std::string_view name, std::string_view labels, double value) = 0;  // NaN: the series ends
     virtual std::vector<CounterSample> counters() const = 0;
     virtual Time now() const = 0;
     // Runs once, on a thread of the host's bounded pool; must not block for long. Dropped when the plugin retires.

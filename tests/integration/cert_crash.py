@@ -173,11 +173,10 @@ def full_disk(world):
         try:
             shutil.copytree(world.before, world.store, dirs_exist_ok=True)
             filler = world.store + '/.filler'
-            with open(filler, 'wb') as file:
+            with open(filler, 'wb', buffering=0) as file:
                 try:
                     while True:
                         file.write(b'x' * 4096)
-                        file.flush()
                 except OSError:
                     pass
             done = world.postern(*words, env=QUIET)

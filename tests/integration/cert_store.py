@@ -147,8 +147,26 @@ def bad_answers(world):
                                        purposes=('server',))
     world.done('or unverified, and what partners will not like is said', 'import', again, '--unverified',
                wanted=['taken unverified', 'lacks clientAuth', 'partners cannot reach (ldap:///cn=ca)'])
+    verified = subprocess.run(['openssl', 'verify', '-purpose', 'sslclient', '-CAfile', world.foreign.certificate, again],
+                              capture_output=True, text=True, check=False)
+    expect('which is true of OpenSSL, and so of Postfix', verified.stderr + verified.stdout, 'unsuitable certificate purpose')
+    doubtful = next(one['sha256'] for one in world.json('list')['certificates'] if not one['client'])
+    world.done('enabled, it is said again', 'enable', doubtful,
+               wanted=['lacks clientAuth', 'Postfix before 3.12', 'partners cannot reach (ldap:///cn=ca)'])
+    world.done('and it is no connector\'s any more', 'disable', doubtful, wanted=['receive_connector Inet used it'])
     for one in world.json('list')['certificates']:
         world.done('it goes again', 'remove', one['sha256'])
+
+
+def stubborn(world):
+    """A CA that signs what it likes (`openssl x509 -req` drops every extension): what is missing is told before it costs mail."""
+    request, answer = world.request('stubborn.req', '--domain', 'mail1.contoso.com', '--domain', 'mail.contoso.com'), 'stubborn.crt'
+    pki.openssl('x509', '-req', '-in', request, '-CA', world.ca.certificate, '-CAkey', world.ca.self_.key, '-CAcreateserial', '-out',
+                world.path(answer), '-days', '90')
+    write(world.path(answer), pki.read(world.path(answer)) + pki.read(world.ca.certificate))
+    taken = world.done('an answer without what was asked for', 'import', world.path(answer), wanted=[
+        'the CA left out what was asked for: mail.contoso.com', 'names no revocation list'])
+    world.done('it goes again', 'remove', taken.split()[0])
 
 
 def packed(world, leaf):
@@ -354,7 +372,7 @@ def living(world, kept, answer):
 def main():
     with tempfile.TemporaryDirectory(prefix='postern-cert-') as folder:
         world = CertWorld(sys.argv[1], folder)
-        for part in (making, answers, bad_answers, containers, swapped):
+        for part in (making, answers, bad_answers, stubborn, containers, swapped):
             part(world)
         living(world, *store_faults(world))
         shutil.rmtree(world.store)

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <tls-mutual/facts.hpp>
 #include <tls-mutual/store/automatic.hpp>
 #include <tls-mutual/store/expiry.hpp>
@@ -87,6 +88,7 @@ void Keeper::look() {
     const std::lock_guard alone(looking_);
     read();
     if (!view_) return;  // no store: nothing but looks makes one
+    end_gauges();
     validate();
     speak_of_ends();
     speak_of_connectors();
@@ -357,6 +359,18 @@ void Keeper::speak_of_ends() {
         }
     }
     for (const auto& line : lines) host_->log(Severity::warning, "certificate-ending", line);
+}
+
+// A time stamp of what was removed would alarm whoever watches for ends.
+void Keeper::end_gauges() {
+    const std::lock_guard held(mutex_);
+    std::set<std::string> there;
+    for (const auto& one : view_->contents.certificates) there.insert(one.leaf.sha256);
+    for (const auto& gone : measured_)
+        if (!there.contains(gone))
+            host_->gauge("postern_own_certificate_not_after_seconds", "sha256=\"" + gone + "\"",
+                         std::numeric_limits<double>::quiet_NaN());
+    measured_ = std::move(there);
 }
 
 // Mail of listed domains stops where no certificate is left that a partner may believe.

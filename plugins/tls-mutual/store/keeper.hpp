@@ -64,6 +64,7 @@ private:
     void forget_others(const std::set<std::string>& in_use);
     void judged(const std::string& sha256, const std::string& title, Outcome<Judgement>);
     void speak_of_ends();
+    void end_gauges();
     void speak_of_connectors();
 
     ChainJudge& judge_;
@@ -76,6 +77,7 @@ private:
     std::map<std::string, Ref<Identity>> loaded_;  // by the SHA-256 of each certificate in it
     std::map<std::string, int> spoken_;            // the step of its expiry that was told
     std::set<std::string> unusable_;               // certificates whose key could not be had
+    std::set<std::string> measured_;               // certificates whose end is among the counters
     bool asked_to_look_ = false;
     std::set<std::string> alarmed_;  // certificates whose validation fails
 };

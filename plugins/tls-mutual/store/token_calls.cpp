@@ -45,7 +45,7 @@ void TokenCalls::apart(std::function<void()> call) { (void)begin(std::move(call)
 void TokenCalls::late(const std::string& token) {
     {
         const std::lock_guard held(mutex_);
-        if (!std::exchange(leaves_at_once_, true)) (void)::on_exit(leave_at_once, this);
+        if (this == &of_process() && !std::exchange(leaves_at_once_, true)) (void)::on_exit(leave_at_once, nullptr);
     }
     const std::lock_guard held(telling_);
     if (news_) news_(token, true);
@@ -67,8 +67,8 @@ void TokenCalls::back(const std::string& token) {
 }
 
 // At the process's end GnuTLS ends the modules, and would wait for the one that hangs.
-void TokenCalls::leave_at_once(int status, void* self) {
-    const auto& calls = *static_cast<TokenCalls*>(self);
+void TokenCalls::leave_at_once(int status, void*) {
+    const auto& calls = of_process();
     {
         const std::lock_guard held(calls.mutex_);
         if (calls.late_.empty()) return;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <fstream>
 #include <postern/testing/fake_host.hpp>
 #include <support/authority.hpp>
@@ -141,6 +142,17 @@ TEST_CASE("an end is told once a step, and an alarm where mail of listed domains
     (void)daemon.keeper.take_up();
     CHECK(daemon.host.alarms.empty());
     CHECK(daemon.shown() != own);
+}
+
+TEST_CASE("the time stamp of a certificate that was removed ends", "[tls-mutual]") {
+    Daemon daemon;
+    const auto own = daemon.add(day * 40);
+    (void)daemon.keeper.take_up();
+    const auto gauge = "postern_own_certificate_not_after_seconds{sha256=\"" + own + "\"}";
+    CHECK(daemon.host.counted.at(gauge) > 0);
+    REQUIRE(daemon.store().remove(daemon.certificates().front()));
+    (void)daemon.keeper.take_up();
+    CHECK(std::isnan(daemon.host.counted.at(gauge)));
 }
 
 TEST_CASE("what ends while nobody looks is not shown any more", "[tls-mutual]") {

@@ -1,5 +1,6 @@
 #include <base/alarms.hpp>
 #include <catch2/catch.hpp>
+#include <cmath>
 
 using namespace postern;
 
@@ -64,4 +65,16 @@ TEST_CASE("an alarm is logged once, stands until it is ended, and moves its gaug
 
 TEST_CASE("controls of strangers cannot forge a log line", "[log]") {
     CHECK(escaped("a\r\nb\x7f\x1b[0m") == "a\\x0d\\x0ab\\x7f\\x1b[0m");
+}
+
+TEST_CASE("a gauge that is set to no number is gone, and others stay", "[base]") {
+    Counters counters;
+    counters.set("postern_ends", "of=\"a\"", 1);
+    counters.set("postern_ends", "of=\"b\"", 2);
+    counters.set("postern_ends", "of=\"a\"", std::nan(""));
+    counters.set("postern_ends", "of=\"c\"", std::nan(""));
+    std::vector<std::string> left;
+    for (const auto& one : counters.samples())
+        if (one.name == "postern_ends") left.push_back(one.labels);
+    CHECK(left == std::vector<std::string>{"of=\"b\""});
 }
