@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <deque>
 #include <future>
 #include <tls-mutual/store/token_calls.hpp>
 
@@ -8,6 +9,12 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::chrono::seconds long_enough{60};
+
+// Like the process's own never destroyed: a call's thread still lets go of it when its news was told.
+TokenCalls& fresh() {
+    static auto* all = new std::deque<TokenCalls>;
+    return all->emplace_back();
+}
 
 // A call that hangs until it is let go.
 struct Hanging {
@@ -32,14 +39,14 @@ struct Told {
 }  // namespace
 
 TEST_CASE("a token that answers is waited for, and nothing is told", "[tls-mutual]") {
-    TokenCalls calls;
+    auto& calls = fresh();
     calls.tell([](const std::string&, bool) { FAIL("told"); });
     CHECK(calls.within<int>(long_enough, "a", [] { return 7; }) == 7);
     CHECK_FALSE(calls.hangs("a"));
 }
 
 TEST_CASE("a token that hangs is given up, asked nothing more, and told; so is its coming back", "[tls-mutual]") {
-    TokenCalls calls;
+    auto& calls = fresh();
     Told told;
     Hanging hanging;
     calls.tell(told.listener());
@@ -58,10 +65,11 @@ TEST_CASE("a token that hangs is given up, asked nothing more, and told; so is i
     told.back.get_future().wait();
     CHECK_FALSE(calls.hangs("a"));
     CHECK(calls.within<int>(long_enough, "a", [] { return 8; }) == 8);
+    calls.tell({});  // no news is under way any more
 }
 
 TEST_CASE("what cannot be closed is kept until the token is back", "[tls-mutual]") {
-    TokenCalls calls;
+    auto& calls = fresh();
     Told told;
     Hanging hanging;
     calls.tell(told.listener());
@@ -72,4 +80,5 @@ TEST_CASE("what cannot be closed is kept until the token is back", "[tls-mutual]
     hanging.go.set_value();
     told.back.get_future().wait();
     CHECK(watched.use_count() == 1);
+    calls.tell({});
 }
