@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Certificates by `postern cert`, held against openssl and certtool: what is made here is read by them, what they make is
 read here, and whatever goes wrong leaves the store exactly as it was."""
+import datetime
 import fcntl
 import json
 import os
@@ -50,6 +51,7 @@ def making(world):
     expect('a name that no connector has', json.loads(done.stdout)['warnings'][0], 'it covers the fqdn of no connector (mail1.contoso.com, ')
     done = world.postern('request', '--domain', 'mail1.contoso.com', '--purpose', 'server', '--key', 'ed25519')
     expect('what partners will not like', done.stderr, 'lacks clientAuth', 'Postfix before 3.12', 'by March 2027', 'Ed25519')
+    lifetimes(world)
     lost(world)
     for one in world.json('list')['requests']:
         world.done('a request is taken back', 'remove', one['key_sha256'])
@@ -63,6 +65,17 @@ def making(world):
             ('names in one word', 'holds a comma; give each name an option', ['new', '--domain', 'a.contoso.com,b.contoso.com']),
             ('an output that exists', 'plain.req exists', ['request', '--output', world.path('plain.req')])):
         world.refused(what, 1 if 'comma' in what or 'names' in what or 'UTF-8' in what else 2, wanted, *words)
+
+
+def lifetimes(world):
+    for days in (None, 40):
+        made = world.done(f'a certificate for {days or "as long as nothing is said"}', 'new', '--domain', 'mail1.contoso.com',
+                          *(['--days', str(days)] if days else [])).split()[0]
+        shown = world.json('show', made)
+        ends = datetime.datetime.fromisoformat(shown['not_after'].rstrip('Z')) - datetime.datetime.utcnow()
+        assert ends.days in ((days or 365) - 1, days or 365) and shown['server'] and shown['client'], shown
+        world.done('it goes again', 'remove', made)
+    world.refused('no lifetime', 2, '--days takes a number from 1 to 3653', 'new', '--domain', 'mail1.contoso.com', '--days', '0')
 
 
 def lost(world):
