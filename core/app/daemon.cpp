@@ -132,7 +132,8 @@ bool Daemon::first_generation() {
 
 bool Daemon::open_spool() {
     const auto& settings = *generation_->settings;
-    auto opened = queue::open_spool(settings.spool, settings.spool_format);
+    auto say = [this](const Problem& why) { log_.error(why.id, why.text); };
+    auto opened = queue::open_spool(settings.spool, settings.spool_format, std::move(say));
     if (!opened) {
         log_.error("start-failed", opened.error().text);
         return false;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <queue/crash_point.hpp>
 #include <queue/envelope_text.hpp>
 #include <queue/file_spool.hpp>
 #include <queue/message_id.hpp>
@@ -132,6 +133,7 @@ public:
         if (::unlink(envelope(id).c_str()) != 0 && errno != ENOENT)
             return failed(problem("cannot remove", envelope(id)));
         if (!sync_folder(folder_ + "/queue")) return failed(problem("cannot sync", folder_ + "/queue"));
+        crash_point("files.forgotten");
         ::unlink(body(id).c_str());
         return {};
     }
@@ -194,8 +196,10 @@ void FileIncoming::commit(const QueuedMessage& message, Done done) {
 Result<void> FileSpool::store(const std::string& path, const File& file, const QueuedMessage& message) {
     // A failed sync may have dropped the pages: this file is given up, never synced again.
     if (!file.sync()) return failed(problem("cannot sync", path));
+    crash_point("files.synced");
     const auto stored = body(message.id);
     if (::rename(path.c_str(), stored.c_str()) != 0) return failed(problem("cannot rename", path));
+    crash_point("files.moved");
     if (auto written = write_envelope(message); !written) {
         ::unlink(envelope(message.id).c_str());
         ::unlink(stored.c_str());
@@ -216,6 +220,7 @@ Result<void> FileSpool::write_envelope(const QueuedMessage& message) {
     }
     if (::rename(fresh.c_str(), envelope(message.id).c_str()) != 0) return failed(problem("cannot rename", fresh));
     if (!sync_folder(folder_ + "/queue")) return failed(problem("cannot sync", folder_ + "/queue"));
+    crash_point("files.named");
     return {};
 }
 

@@ -156,20 +156,32 @@ Result<std::unique_ptr<LogIndex>> LogIndex::open(const std::string& folder) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     if (error) return Problem{"spool-failing", "cannot make " + folder + ": " + error.message()};
+    std::unique_ptr<LogIndex> index(new LogIndex(folder));
+    if (auto opened = index->open_anew(); !opened) return opened.error();
+    return index;
+}
+
+Result<void> LogIndex::open_anew() {
+    mdb_env_close(std::exchange(env_, nullptr));
     MDB_env* env = nullptr;
-    if (const int failed = mdb_env_create(&env)) return problem("cannot open " + folder, failed);
-    std::unique_ptr<LogIndex> index(new LogIndex(env));
+    int failed = mdb_env_create(&env);
+    if (failed) return problem("cannot open " + folder_, failed);
     mdb_env_set_mapsize(env, largest);
     mdb_env_set_maxdbs(env, 2);
-    if (const int failed = mdb_env_open(env, folder.c_str(), MDB_NORDAHEAD | MDB_NOTLS, 0600))
-        return problem("cannot open " + folder, failed);
-    Transaction txn(env, 0);
-    int failed = txn.error();
-    if (!failed) failed = mdb_dbi_open(txn.get(), "messages", MDB_CREATE, &index->messages_);
-    if (!failed) failed = mdb_dbi_open(txn.get(), "about", MDB_CREATE, &index->about_);
-    if (!failed) failed = txn.commit();
-    if (failed) return problem("cannot open " + folder, failed);
-    return index;
+    failed = mdb_env_open(env, folder_.c_str(), MDB_NORDAHEAD | MDB_NOTLS, 0600);
+    if (!failed) {
+        Transaction txn(env, 0);
+        failed = txn.error();
+        if (!failed) failed = mdb_dbi_open(txn.get(), "messages", MDB_CREATE, &messages_);
+        if (!failed) failed = mdb_dbi_open(txn.get(), "about", MDB_CREATE, &about_);
+        if (!failed) failed = txn.commit();
+    }
+    if (failed) {
+        mdb_env_close(env);
+        return problem("cannot open " + folder_, failed);
+    }
+    env_ = env;
+    return {};
 }
 
 LogIndex::Contents LogIndex::head() const {
@@ -215,6 +227,15 @@ LogIndex::Contents LogIndex::read(const std::function<void(const MessageKey&, co
 
 Result<void> LogIndex::write(const std::vector<IndexChange>& changes, LogPosition position,
                              const std::map<std::uint32_t, std::uint32_t>& refers) {
+    if (!env_)
+        if (auto opened = open_anew(); !opened) return opened;
+    auto written = write_once(changes, position, refers);
+    if (!written) mdb_env_close(std::exchange(env_, nullptr));
+    return written;
+}
+
+Result<void> LogIndex::write_once(const std::vector<IndexChange>& changes, LogPosition position,
+                                  const std::map<std::uint32_t, std::uint32_t>& refers) {
     Transaction txn(env_, 0);
     int failed = txn.error();
     for (auto one = changes.begin(); !failed && one != changes.end(); ++one) {
@@ -241,7 +262,7 @@ Result<void> LogIndex::write(const std::vector<IndexChange>& changes, LogPositio
     auto key = val(head_key), value = val(head);
     if (!failed) failed = mdb_put(txn.get(), about_, &key, &value, 0);
     if (!failed) failed = txn.commit();
-    if (failed) return problem("cannot write the queue's index", failed);
+    if (failed) return problem("cannot write " + folder_ + "/data.mdb", failed);
     return {};
 }
 

@@ -27,13 +27,19 @@ public:
     // Position and segments alone.
     Contents head() const;
 
-    // One durable transaction.
+    // One durable transaction. After a failure the next one opens the file anew: LMDB takes nothing more in an
+    // environment of which the writing failed.
     Result<void> write(const std::vector<IndexChange>& changes, LogPosition position,
                        const std::map<std::uint32_t, std::uint32_t>& refers);
 
 private:
-    explicit LogIndex(MDB_env* env) : env_(env) {}
-    MDB_env* env_;
+    explicit LogIndex(std::string folder) : folder_(std::move(folder)) {}
+    Result<void> open_anew();
+    Result<void> write_once(const std::vector<IndexChange>& changes, LogPosition position,
+                            const std::map<std::uint32_t, std::uint32_t>& refers);
+
+    std::string folder_;
+    MDB_env* env_ = nullptr;  // null: has to be opened
     unsigned messages_ = 0, about_ = 0;
 };
 

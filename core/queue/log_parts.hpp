@@ -76,6 +76,7 @@ private:
     std::mutex mutex_;
     std::condition_variable news_;
     bool ending_ = false, spare_wanted_ = true;
+    bool failing_ = false;  // the index could not be written last time
     std::thread thread_;
 };
 

@@ -3,6 +3,7 @@
 // writer.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,6 +22,7 @@ class Recovery {
 public:
     Recovery(LogSpool& spool, const std::function<void(Waiting)>& found, std::vector<std::string>& damaged)
         : spool_(spool), found_(found), damaged_(damaged) {}
+    ~Recovery() { ::unlink(reading().c_str()); }
 
     Result<void> run() {
         remove_unfinished();
@@ -35,6 +37,7 @@ public:
         }
         take_replayed();
         settle_bodies();
+        crash_point("recovery.settled");
         spool_.places_.restore_position(end_);
         spool_.writer_.start(end_);
         return {};
@@ -59,11 +62,28 @@ private:
         std::error_code ignored;
         fs::rename(spool_.folder_ + "/" + name, spool_.folder_ + "/damaged/" + fs::path(name).filename().string(),
                    ignored);
+        crash_point("recovery.quarantined");
         damaged_.push_back(name + ": " + why);
+    }
+
+    // Pages of the index are read through a mapping: damage in them (a copy that was broken off, a disk that lied) can
+    // end the process. Twice in a row while it was read: the third start does without. The file counts by its size.
+    std::string reading() const { return spool_.folder_ + "/index.reading"; }
+    void before_reading() {
+        std::error_code error;
+        if (const auto ended = fs::file_size(reading(), error); !error && ended >= 2) {
+            damaged_.push_back("index: " + std::to_string(ended) +
+                               " starts ended while they read it; made anew from the whole log");
+            LogIndex::erase(spool_.folder_ + "/index");
+        }
+        const Descriptor count(::open(reading().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+        if (count.good()) (void)!::write(count.get(), "x", 1);
     }
 
     Result<void> open_index() {
         const auto folder = spool_.folder_ + "/index";
+        before_reading();
+        crash_point("recovery.begun");
         auto opened = LogIndex::open(folder);
         if (opened) head_ = (*opened)->head();
         // A position in a segment that is not there: the index of another log, or of one that was restored.

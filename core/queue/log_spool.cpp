@@ -134,6 +134,7 @@ Result<void> LogIncoming::spill() {
     path_ = spool_.folder_ + "/incoming/" + spool_.new_id();
     file_ = std::make_shared<Descriptor>(spool_.options_.disk->create(path_));
     about_.in_file = 1;
+    crash_point("body.begun");
     if (file_->good()) return {};
     auto why = problem("cannot create", path_);
     spool_.failed(why);
@@ -202,6 +203,7 @@ LogSpool::LogSpool(std::string folder, LogOptions options)
                [this](std::vector<MessageKey> keys) {
                    tasks_.run([this, keys = std::move(keys)] {
                        for (const auto& key : keys) options_.disk->unlink(body_path(key));
+                       crash_point("body.removed");
                    });
                },
                [this] { upkeep_->segment_begun(); }}) {}

@@ -10,6 +10,7 @@ namespace postern::queue {
 
 struct LogOptions {
     Disk* disk = &Disk::real();
+    std::function<void(const Problem&)> tell = {};     // what failed beside the mail, once; any thread
     std::chrono::milliseconds checkpoint_every{1000};  // zero: only when the spool is closed
     std::uint64_t segment_size = 0;                    // 0: 64 MiB, less on a small file system
     std::uint64_t compact_at_once = 8u << 20;          // octets moved each time at most

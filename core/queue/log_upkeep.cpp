@@ -58,10 +58,15 @@ void Upkeep::checkpoint() {
     crash_point("checkpoint.begun");
     if (auto written = spool_.index_->write(changes, position, spool_.places_.all_refers()); !written) {
         spool_.places_.give_back(std::move(changes));
-        spool_.failed(written.error());
+        // No reason to refuse mail: the log has everything. Told once, not each second.
+        if (!std::exchange(failing_, true) && spool_.options_.tell)
+            spool_.options_.tell({written.error().id, written.error().text +
+                                                          "; mail goes on, the next start reads more of the log, and "
+                                                          "this is tried again each second"});
         return;
     }
     crash_point("checkpoint.written");
+    failing_ = false;
     checkpointed_ = position;
 }
 
@@ -147,6 +152,7 @@ void Upkeep::move_out(const Segment& segment) {
         else spool_.places_.refers_moved(segment.number);
         return;
     }
+    crash_point("compaction.begun");
     std::atomic<bool> good{true};
     std::promise<void> done;
     const auto last = requests.size() - 1;

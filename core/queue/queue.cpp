@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <future>
+#include <queue/crash_point.hpp>
 #include <queue/queue_state.hpp>
 
 namespace postern::queue {
@@ -116,7 +117,9 @@ void Queue::submit(std::unique_ptr<Incoming> incoming, QueuedMessage message, Do
             state_->keep(key, std::move(*kept));
         }
         state_->changed();
+        crash_point("submit.kept");
         done({});
+        crash_point("submit.told");
     };
     raw.commit(*kept, std::move(committed));
 }

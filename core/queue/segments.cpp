@@ -89,6 +89,7 @@ Result<std::string> Segments::fresh_spare(bool written_through) {
         iovec piece{zeros.data(), std::min<std::size_t>(zeros.size(), segment_size() - at)};
         done = disk_.write_at(file.get(), {&piece, 1}, at);
     }
+    crash_point("spare.written");
     if (done && disk_.sync_data(file.get())) return {boost::system::in_place_value, path};
     auto why = problem("cannot make room in", path);
     disk_.unlink(path);
@@ -112,6 +113,7 @@ Result<void> Segments::take_over(Segment& segment, const std::string& spare) {
     if (!segment.file.good() || ::fstat(segment.file.get(), &status) != 0) return problem("cannot open", segment.path);
     segment.size = static_cast<std::uint64_t>(status.st_size);
     if (!disk_.sync_folder(folder_)) return problem("cannot sync", folder_);
+    crash_point("segment.begun");
     return {};
 }
 

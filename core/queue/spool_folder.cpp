@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <queue/crash_point.hpp>
 #include <queue/disk.hpp>
 #include <queue/file_spool.hpp>
 #include <queue/log_spool.hpp>
@@ -84,8 +85,11 @@ Result<void> write_kind(const std::string& folder, const std::string& format) {
     return {};
 }
 
-Result<std::unique_ptr<Spool>> open_kind(const std::string& folder, const std::string& format) {
-    return format == "files" ? open_file_spool(folder) : open_log_spool(folder);
+Result<std::unique_ptr<Spool>> open_kind(const std::string& folder, const std::string& format,
+                                         std::function<void(const Problem&)> tell = {}) {
+    LogOptions options;
+    options.tell = std::move(tell);
+    return format == "files" ? open_file_spool(folder) : open_log_spool(folder, options);
 }
 
 void remove_kind(const std::string& folder, const std::string& format) {
@@ -116,7 +120,8 @@ Result<void> copy(Spool& from, Spool& to, const std::string& id) {
 
 }  // namespace
 
-Result<std::unique_ptr<Spool>> open_spool(const std::string& folder, const std::string& format) {
+Result<std::unique_ptr<Spool>> open_spool(const std::string& folder, const std::string& format,
+                                          std::function<void(const Problem&)> tell) {
     auto locked = lock(folder);
     if (!locked) return locked.error();
     const auto kind = kind_of(folder);
@@ -131,7 +136,7 @@ Result<std::unique_ptr<Spool>> open_spool(const std::string& folder, const std::
                            "convert files, or set spool_format log"};
     if (kind != format)
         if (auto written = write_kind(folder, format); !written) return written.error();
-    auto opened = open_kind(folder, format);
+    auto opened = open_kind(folder, format, std::move(tell));
     if (!opened) return opened;
     return std::unique_ptr<Spool>(std::make_unique<LockedSpool>(std::move(*locked), std::move(*opened)));
 }
@@ -151,10 +156,14 @@ Result<std::size_t> convert_spool(const std::string& folder, const std::string& 
         if (auto recovered = (*from)->recover(found, damaged); !recovered) return recovered.error();
         const auto none = [](const Waiting&) {};
         if (auto recovered = (*to)->recover(none, damaged); !recovered) return recovered.error();
-        for (const auto& id : ids)
+        for (const auto& id : ids) {
             if (auto copied = copy(**from, **to, id); !copied) return copied.error();
+            crash_point("convert.one");
+        }
     }
+    crash_point("convert.copied");
     if (auto written = write_kind(folder, format); !written) return written.error();
+    crash_point("convert.named");
     remove_kind(folder, kind);
     return ids.size();
 }

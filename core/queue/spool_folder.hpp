@@ -7,7 +7,9 @@
 namespace postern::queue {
 
 // `format`: "log" or "files". A failure `spool-in-use`: another process has it.
-Result<std::unique_ptr<Spool>> open_spool(const std::string& folder, const std::string& format);
+// `tell`: what fails beside the mail; any thread.
+Result<std::unique_ptr<Spool>> open_spool(const std::string& folder, const std::string& format,
+                                          std::function<void(const Problem&)> tell = {});
 
 // Everything that waits, from the kind that it is of to the other; how much it was. Interrupted, it is done again.
 Result<std::size_t> convert_spool(const std::string& folder, const std::string& format);

@@ -18,8 +18,8 @@ class Edge:
         self.text = text
         write(self.conf, text)
 
-    def start(self):
-        self.process = Process(self.name, [self.build + '/bin/posternd', '-c', self.conf], self.folder + '/log')
+    def start(self, **more):
+        self.process = Process(self.name, [self.build + '/bin/posternd', '-c', self.conf], self.folder + '/log', **more)
         self.process.wait_for('started:')
         return self
 
