@@ -41,6 +41,7 @@ class _Session(socketserver.StreamRequestHandler):
         self.wfile.write(line.encode() + b'\r\n')
 
     def handle(self):
+        self.server.sink.sessions += 1
         try:
             self.reply('220 sink')
             while line := self.rfile.readline():
@@ -50,6 +51,9 @@ class _Session(socketserver.StreamRequestHandler):
                     return
                 if verb == b'RCPT' and self.server.sink.refuses and self.server.sink.refuses in line:
                     self.reply('550 5.1.1 unknown here')
+                    continue
+                if verb == b'RCPT' and self.server.sink.defers and self.server.sink.defers in line:
+                    self.reply('450 4.2.1 later')
                     continue
                 if verb == b'DATA':
                     self.reply('354 go')
@@ -67,11 +71,12 @@ class _Session(socketserver.StreamRequestHandler):
 class Sink:
     """A next hop on a free loopback port."""
 
-    def __init__(self, path, port=0, refuses=None):
-        """`refuses`: what a recipient must contain to be refused for good."""
+    def __init__(self, path, port=0, refuses=None, defers=None):
+        """`refuses`, `defers`: what a recipient must contain to be refused for good, or for now."""
         self._file = open(path, 'a', encoding='ascii')
         self._lock = threading.Lock()
-        self.taken, self.refuses = {}, refuses
+        self.taken, self.refuses, self.defers = {}, refuses, defers
+        self.sessions = self.sessions_before = 0  # in all; up to the first message
         socketserver.ThreadingTCPServer.allow_reuse_address = True
         socketserver.ThreadingTCPServer.daemon_threads = True
         self._server = socketserver.ThreadingTCPServer(('127.0.0.1', port), _Session)
@@ -85,6 +90,8 @@ class Sink:
         identity = found.group(1) if found else 'unknown'
         digest = hashlib.sha256(body.encode('latin-1')).hexdigest()
         with self._lock:
+            if not self.taken:
+                self.sessions_before = self.sessions
             self.taken.setdefault(identity, []).append(digest)
             self._file.write(f'{identity} {digest}\n')
 
@@ -93,29 +100,36 @@ class Sink:
         self._server.server_close()
 
 
-def send_one(port, identity, body, recipient='bob@contoso.com', seconds=60):
-    """True only after a 250 to the data was read."""
+def last_reply(port, identity, body, recipient='bob@contoso.com', seconds=60, before_data=None,
+               sender='load@example.org'):
+    """Sends one message; the reply that ended it: to the data, or the one that refused. Empty: the connection broke.
+    `before_data` is called after the 354."""
     try:
         with socket.create_connection(('127.0.0.1', port), seconds) as connection:
             replies = connection.makefile('rb')
 
-            def expect(code):
+            def reply():
                 while line := replies.readline():
-                    if not line.startswith(code):
-                        raise OSError(line.decode('latin-1'))
                     if line[3:4] == b' ':
-                        return
-                raise OSError('the connection ended')
+                        return line.decode('latin-1').rstrip()
+                return ''
 
-            expect(b'220')
-            connection.sendall(b'EHLO sender.example.org\r\n')
-            expect(b'250')
-            connection.sendall(f'MAIL FROM:<load@example.org>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n'.encode())
-            for code in b'250', b'250', b'354':
-                expect(code)
-            connection.sendall(f'From: <load@example.org>\r\nSubject: {identity}\r\n\r\n{body}.\r\n'.encode())
-            expect(b'250')
+            for code, command in (('220', ''), ('250', 'EHLO sender.example.org\r\n'), 
+                                  ('250', f'MAIL FROM:<{sender}>\r\n'),
+                                  ('250', f'RCPT TO:<{recipient}>\r\n'), ('354', 'DATA\r\n')):
+                connection.sendall(command.encode())
+                if not (said := reply()).startswith(code):
+                    return said
+            if before_data:
+                before_data()
+            connection.sendall(f'From: <{sender}>\r\nSubject: {identity}\r\n\r\n{body}.\r\n'.encode())
+            said = reply()
             connection.sendall(b'QUIT\r\n')
-            return True
+            return said
     except OSError:
-        return False
+        return ''
+
+
+def send_one(port, identity, body, recipient='bob@contoso.com', seconds=60):
+    """True only after a 250 to the data was read."""
+    return last_reply(port, identity, body, recipient, seconds).startswith('250')
