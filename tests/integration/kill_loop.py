@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """kill -9 in the middle of mail, again and again, with a ledger: a client notes an id in its own synced file only after it
 read the 250; the next hop notes what it took, with a hash. At the end every acknowledged message must have been
-delivered, whole. `kill_loop.py BUILD [--kills N] [--format log|files] [--messages-a-kill N] [--folder DIR]`.
+delivered, whole. `kill_loop.py BUILD [--kills N] [--format log|files] [--messages-a-kill N] [--acknowledged N] [--folder DIR]`.
 tools/torture runs it for long."""
 import argparse
 import hashlib
@@ -69,6 +69,14 @@ def sender(number, port, ledger, running, chance):
             time.sleep(0.01)  # nobody listens between two lives
 
 
+def all_delivered(edge, seed):
+    """Returns when nothing waits any more: what was put off is tried now."""
+    def empty():
+        edge.postern('queue', 'retry', '--all')
+        return 'queued 0\n' in edge.postern('status').stdout
+    wait_until(empty, f'the queue to run empty (seed {seed})', 120)
+
+
 def main():
     end_with_us()
     words = argparse.ArgumentParser(description=__doc__)
@@ -76,6 +84,7 @@ def main():
     words.add_argument('--kills', type=int, default=30)
     words.add_argument('--senders', type=int, default=4)
     words.add_argument('--messages-a-kill', type=int, default=20)
+    words.add_argument('--acknowledged', type=int, default=0, help='after the last kill mail goes on up to so many')
     words.add_argument('--format', default='log')
     words.add_argument('--seed', type=int, default=random.randrange(1 << 30))
     words.add_argument('--folder')
@@ -102,14 +111,11 @@ def main():
             wait_until(lambda: not edge.process.alive(), 'the daemon to end')
             edge.process.stop()
             edge.start()
+        wait_until(lambda: ledger.count() >= asked.acknowledged, f'{asked.acknowledged} acknowledged messages', 600)
         running.clear()
         for one in senders:
             one.join(60)
-        # Nothing waits any more: what was put off is tried now.
-        def empty():
-            edge.postern('queue', 'retry', '--all')
-            return 'queued 0\n' in edge.postern('status').stdout
-        wait_until(empty, f'the queue to run empty (seed {asked.seed})', 120)
+        all_delivered(edge, asked.seed)
         edge.stop()
         lost, damaged, twice = ledger.held_against(sink)
         print(f'{asked.kills} kills, {ledger.count()} acknowledged, {len(lost)} lost, {len(damaged)} damaged, {twice} delivered '
