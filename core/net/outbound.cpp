@@ -59,6 +59,8 @@ std::vector<smtp::RecipientOutcome> same_for_all(const queue::Batch& batch, cons
     return std::vector<smtp::RecipientOutcome>(batch.which.size(), outcome);
 }
 
+static constexpr std::chrono::seconds longest_telling{20};
+
 awaitable<void> deliver(Services& services, Worker& worker, queue::Destination destination) {
     if (destination.route.starts_with(provider_route)) {
         co_await deliver_by_provider(services, std::move(destination));
@@ -72,10 +74,13 @@ awaitable<void> deliver(Services& services, Worker& worker, queue::Destination d
     // No host took it. What comes from a host's being away lasts a while; a reason that is for good meets all that
     // waits.
     if (!failure->permanent) services.queue.put_off(destination, failure->text);
-    for (;;) {
-        const auto now = std::chrono::system_clock::now();
-        auto next = failure->permanent ? services.queue.claim(destination, now)
-                                       : services.queue.claim_overdue(destination, now);
+    // Each once for this failure, however long telling all of them takes, and not for longer than the next try may
+    // wait: while this goes on nobody looks whether the host is back. The next failure goes on with the rest.
+    const auto failed_at = std::chrono::system_clock::now();
+    const auto until = std::chrono::steady_clock::now() + longest_telling;
+    while (failure->permanent || std::chrono::steady_clock::now() < until) {
+        auto next = failure->permanent ? services.queue.claim(destination, std::chrono::system_clock::now())
+                                       : services.queue.claim_overdue(destination, failed_at);
         if (!next) co_return;
         auto outcomes = same_for_all(*next, *failure);
         co_await settle(services, std::move(*next), std::move(outcomes), "none", "none");
