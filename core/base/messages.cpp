@@ -57,7 +57,8 @@ static const Message catalogue[] = {
     {"removed", Severity::warning, "An administrator had a waiting message dropped."},
     {"released", Severity::info, "An administrator let a held message go; it is due again."},
     {"spool-failing", Severity::error,
-     "The spool cannot be written; mail is refused for now and taken again by itself."},
+     "The spool cannot be written; mail is refused for now and taken again by itself. See to the disk that is named: "
+     "space, inodes, how it is mounted, what the kernel says of it."},
     {"certificate-failure", Severity::error,
      "Mail for a listed domain is deferred because its server did not prove the domain."},
     {"domain-waiting", Severity::error, "Nothing was delivered to a listed domain for 24 hours."},
