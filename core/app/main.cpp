@@ -3,6 +3,7 @@
 #include <base/counters.hpp>
 #include <base/messages.hpp>
 #include <config/keys.hpp>
+#include <csignal>
 #include <cstdio>
 #include <policy/events.hpp>
 #include <script/pages.hpp>
@@ -47,5 +48,8 @@ int main(int argc, char** argv) {
             return usage();
         }
     }
+    // A file that may not grow (LimitFSIZE) and a reader of our log that went away are errors of one call, not our end.
+    std::signal(SIGXFSZ, SIG_IGN);
+    std::signal(SIGPIPE, SIG_IGN);
     return postern::app::run_daemon(options);
 }

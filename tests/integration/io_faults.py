@@ -26,6 +26,7 @@ SKIPPED = 77
 # Which calls, and how they fail. EINTR is no fault: the call is made again.
 RUNNING = [('fdatasync', 'EIO'), ('pwritev', 'ENOSPC'), ('pwritev', 'EIO'), ('pwritev', 'EROFS'), ('pwritev', 'EINTR'),
            ('openat', 'EMFILE'), ('rename', 'EIO'), ('fsync', 'EIO'), ('unlink', 'EIO'), ('pwrite64', 'ENOSPC'), ('pread64', 'EIO')]
+LIMITED = [('write', 'EFBIG')]
 STARTING = [('fdatasync', 'EIO'), ('fallocate', 'ENOSPC'), ('pwritev', 'ENOSPC'), ('pwrite64', 'EIO'), ('ftruncate', 'EIO'),
             ('rename', 'EIO'), ('pread64', 'EIO'), ('flock', 'ENOLCK')]
 SYNCED = re.compile(r'(fdatasync|pwritev)\(\d+<([^>]*/log/[^>]*)>.*')
@@ -118,6 +119,23 @@ def while_running(build, folder, call, error, number):
     return happened, len(refused), case
 
 
+def with_a_limit(build, folder, call, error, number):
+    """Files may not grow beyond some place in the middle of a message: its write is cut short, then refused."""
+    case = Case(build, folder, call, error, number)
+    case.edge.start()
+    answers = [case.send(300)]
+    pid = str(case.edge.process.pid)
+    subprocess.run(['prlimit', '--pid', pid, f'--fsize={4096 * 3 + 1000 * number}:unlimited'], check=True)
+    answers += [case.send(size) for size in (9000, 90000, 300)]
+    refused = [said for said in answers if not said.startswith('250')]
+    if not refused or not any('File too large' in line for line in case.edge.process.lines):
+        case.fault(f'told {answers}, and of the limit nothing in the log')
+    subprocess.run(['prlimit', '--pid', pid, '--fsize=unlimited:unlimited'], check=True)
+    wait_until(lambda: case.send(300).startswith('250'), f'{case.name}: mail to be taken again', 15)
+    case.held_against()
+    return True, len(refused), case
+
+
 def while_starting(build, folder, call, error, number):
     case = Case(build, folder + '/start', call, error, number)
     case.sink.defers = b'bob'
@@ -161,7 +179,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='io-faults-') as folder, \
             concurrent.futures.ThreadPoolExecutor(asked.at_once) as pool:
         running = {pool.submit(how, build, folder, *fault, number): (how.__name__, *fault, number)
-                   for how, calls in ((while_running, RUNNING), (while_starting, STARTING))
+                   for how, calls in ((while_running, RUNNING), (with_a_limit, LIMITED), (while_starting, STARTING))
                    for fault in calls if asked.only in fault[0] for number in numbers}
         for done in concurrent.futures.as_completed(running):
             try:
