@@ -162,6 +162,7 @@ Result<std::unique_ptr<LogIndex>> LogIndex::open(const std::string& folder) {
 }
 
 Result<void> LogIndex::open_anew() {
+    const std::unique_lock alone(opening_);
     mdb_env_close(std::exchange(env_, nullptr));
     MDB_env* env = nullptr;
     int failed = mdb_env_create(&env);
@@ -186,6 +187,8 @@ Result<void> LogIndex::open_anew() {
 
 LogIndex::Contents LogIndex::head() const {
     Contents contents;
+    const std::shared_lock lock(opening_);
+    if (!env_) return {{}, {}, false};
     const Transaction txn(env_, MDB_RDONLY);
     auto key = val(head_key);
     MDB_val value;
@@ -203,6 +206,8 @@ LogIndex::Contents LogIndex::head() const {
 
 LogIndex::Contents LogIndex::read(const std::function<void(const MessageKey&, const Place&, Waiting)>& found) const {
     auto contents = head();
+    const std::shared_lock lock(opening_);
+    if (!env_) return {{}, {}, false};
     const Transaction txn(env_, MDB_RDONLY);
     MDB_cursor* cursor = nullptr;
     if (txn.error() || mdb_cursor_open(txn.get(), messages_, &cursor) != 0) {
@@ -230,7 +235,7 @@ Result<void> LogIndex::write(const std::vector<IndexChange>& changes, LogPositio
     if (!env_)
         if (auto opened = open_anew(); !opened) return opened;
     auto written = write_once(changes, position, refers);
-    if (!written) mdb_env_close(std::exchange(env_, nullptr));
+    if (!written) (void)open_anew();  // the next one tries that again
     return written;
 }
 

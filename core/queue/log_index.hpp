@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <queue/places.hpp>
+#include <shared_mutex>
 
 struct MDB_env;
 
@@ -27,8 +28,8 @@ public:
     // Position and segments alone.
     Contents head() const;
 
-    // One durable transaction. After a failure the next one opens the file anew: LMDB takes nothing more in an
-    // environment of which the writing failed.
+    // One durable transaction; one thread. After a failure the file is opened anew: LMDB takes nothing more in an
+    // environment of which the writing failed. Until that succeeds nothing can be read.
     Result<void> write(const std::vector<IndexChange>& changes, LogPosition position,
                        const std::map<std::uint32_t, std::uint32_t>& refers);
 
@@ -39,7 +40,8 @@ private:
                             const std::map<std::uint32_t, std::uint32_t>& refers);
 
     std::string folder_;
-    MDB_env* env_ = nullptr;  // null: has to be opened
+    mutable std::shared_mutex opening_;  // shared by who reads; alone who opens anew
+    MDB_env* env_ = nullptr;             // null: could not be opened
     unsigned messages_ = 0, about_ = 0;
 };
 
