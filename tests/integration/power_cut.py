@@ -81,7 +81,9 @@ class PoweredVolume(Volume):
     def down(self):
         super().down()
         subprocess.run(['losetup', '--detach', self.loop], check=True)
-        subprocess.run(['umount', self.offered], check=True)
+        # The loop device is let go of when the kernel has time for it.
+        wait_until(lambda: subprocess.run(['umount', '-q', self.offered], check=False, stderr=subprocess.DEVNULL).returncode == 0,
+                   'the loop device to let go')
         self.disk.stop()
 
 
