@@ -159,10 +159,15 @@ def main():
     words.add_argument('--how', default='disk,shutdown')
     words.add_argument('--seed', type=int, default=random.randrange(1 << 30))
     asked = words.parse_args()
-    missing = [tool for tool in ('xfs_io', 'mkfs.xfs', 'mkfs.ext4', 'mount', 'losetup') if not shutil.which(tool)]
+    missing = [tool for tool in ('xfs_io', 'mkfs.xfs', 'mkfs.ext4', 'mount', 'losetup', 'unshare') if not shutil.which(tool)]
     if os.geteuid() != 0 or missing:
         print('skipped: needs root' + (' and ' + ', '.join(missing) if missing else ''))
         sys.exit(SKIPPED)
+    # Whoever else makes himself a mount namespace meanwhile would take copies of our mounts with him, and keep a file system
+    # that was shut down alive: ours are seen by nobody.
+    if 'POSTERN_OWN_MOUNTS' not in os.environ:
+        os.environ['POSTERN_OWN_MOUNTS'] = 'yes'
+        os.execvp('unshare', ['unshare', '--mount', '--propagation', 'private', sys.executable, *sys.argv])
     folder = tempfile.mkdtemp(prefix='power-cut-')
     try:
         for how in asked.how.split(','):
