@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from kill_loop import CONFIGURATION, all_delivered
@@ -104,6 +105,10 @@ def while_running(build, folder, call, error, number):
     strace = Process('strace', case.strace('-p', str(case.edge.process.pid)), case.folder + '/strace')
     strace.wait_for('attached')
     answers = [case.send(90000 if count % 3 == 1 else 300) for count in range(7)]
+    # The index is written each second only.
+    until = time.monotonic() + (3 if call.startswith('pwrite64') else 0)
+    while time.monotonic() < until and not case.injected():
+        answers.append(case.send(300))
     strace.signal(signal.SIGINT)  # lets go of the daemon
     wait_until(lambda: not strace.alive(), 'strace to let go')
     happened = case.injected()

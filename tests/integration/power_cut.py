@@ -4,10 +4,11 @@ the daemon started on it. What was acknowledged must arrive, whole. Two ways (`-
 
 disk      the file system's disk has a cache that forgets (lab/volatile_disk.py): what a flush covered is there, of what was
           written since any sectors may be missing. As honest as a plug that is pulled: no sync under way is answered.
-shutdown  `xfs_io -x -c shutdown`: the file system drops what was not written and goes on answering. On ext4 it answers some
-          syncs that are under way with success although their blocks are lost (what it would note of them in its journal
-          fails behind the sync's back, and only a sync that begins later is refused), which no machine without power can
-          do. So there what was acknowledged after the cut was asked for is counted apart, and `disk` is what judges.
+shutdown  `xfs_io -x -c shutdown`: the file system drops what was not written and goes on answering. Some syncs that are
+          under way it answers with success although what they waited for is lost (ext4: the note in its journal that an
+          extent holds data fails behind the sync's back; only a sync that begins later is refused), which no machine
+          without power can do. So what was acknowledged after the cut was asked for is counted apart there, and `disk` is
+          what judges.
 
 `power_cut.py BUILD [--cuts N] [--file-systems xfs,ext4] [--how disk,shutdown] [--messages-a-cut N]`. Skipped where the
 machine does not let us mount."""
