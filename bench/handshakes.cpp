@@ -1,5 +1,6 @@
-// Mutual TLS handshakes from memory to memory: through the engine of tls-mutual, and with GnuTLS alone on the same
-// terms and keys. Prints one JSON object; `run` tells what it means. Start at main().
+// Mutual TLS handshakes from memory to memory, whole ones and such as continue the session before: through the engine
+// of tls-mutual, and with GnuTLS alone on the same terms and keys. Prints one JSON object; `run` tells what it means.
+// Start at main().
 //
 //   handshakes CHAIN.pem KEY.pem CLIENT-CHAIN.pem CLIENT-KEY.pem ROUNDS
 #include <gnutls/gnutls.h>
@@ -42,7 +43,7 @@ struct Wire {
 class Alone {
 public:
     Alone(gnutls_certificate_credentials_t credentials, gnutls_priority_t priority, unsigned flags) {
-        must(gnutls_init(&session_, flags | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS) == 0, "gnutls_init");
+        must(gnutls_init(&session_, flags | GNUTLS_NONBLOCK) == 0, "gnutls_init");
         must(gnutls_priority_set(session_, priority) == 0, "gnutls_priority_set");
         must(gnutls_credentials_set(session_, GNUTLS_CRD_CERTIFICATE, credentials) == 0, "gnutls_credentials_set");
         if (flags & GNUTLS_SERVER) gnutls_certificate_server_set_request(session_, GNUTLS_CERT_REQUEST);
@@ -65,6 +66,24 @@ public:
     bool has_peer() const {
         unsigned count = 0;
         return gnutls_certificate_get_peers(session_, &count) && count > 0;
+    }
+    // As server: tickets under this key. As client: the session to continue, if there is one.
+    void serve_tickets(const gnutls_datum_t& key) {
+        must(gnutls_session_ticket_enable_server(session_, &key) == 0, "tickets");
+    }
+    void continue_from(const Bytes& earlier) {
+        if (!earlier.empty()) must(gnutls_session_set_data(session_, earlier.data(), earlier.size()) == 0, "set_data");
+    }
+    void give_ticket() { must(gnutls_session_ticket_send(session_, 1, 0) == 0, "ticket"); }
+    bool resumed() const { return gnutls_session_is_resumed(session_) != 0; }
+    Bytes for_later() {
+        char block[16];
+        gnutls_record_recv(session_, block, sizeof block);  // nothing but tickets is there
+        gnutls_datum_t data{nullptr, 0};
+        must(gnutls_session_get_data2(session_, &data) == 0, "get_data");
+        Bytes octets(data.data, data.data + data.size);
+        gnutls_free(data.data);
+        return octets;
     }
     Alone* peer = nullptr;
 
@@ -109,8 +128,25 @@ struct Peers {
         must(gnutls_priority_init(&priority, terms, nullptr) == 0, "priority");
     }
     std::unique_ptr<Alone> shake() const {
-        auto at_server = std::make_unique<Alone>(server, priority, GNUTLS_SERVER);
+        auto at_server = std::make_unique<Alone>(server, priority, GNUTLS_SERVER | GNUTLS_NO_TICKETS);
+        Alone at_client(client, priority, GNUTLS_CLIENT | GNUTLS_NO_TICKETS);
+        meet(at_server, at_client);
+        return at_server;
+    }
+    // Continues what `earlier` says, and leaves there what the next is to continue.
+    void shake_again(const gnutls_datum_t& key, Bytes& earlier) const {
+        auto at_server = std::make_unique<Alone>(server, priority, GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET);
         Alone at_client(client, priority, GNUTLS_CLIENT);
+        at_server->serve_tickets(key);
+        at_client.continue_from(earlier);
+        meet(at_server, at_client);
+        must(at_server->resumed() == !earlier.empty(), "not resumed");
+        at_server->give_ticket();
+        earlier = at_client.for_later();
+    }
+
+private:
+    static void meet(std::unique_ptr<Alone>& at_server, Alone& at_client) {
         at_server->peer = &at_client;
         at_client.peer = at_server.get();
         bool done_here = false, done_there = false;
@@ -119,7 +155,6 @@ struct Peers {
             if (!done_here) done_here = at_server->step();
         }
         must(done_here && done_there && at_server->has_peer() && at_client.has_peer(), "no mutual handshake");
-        return at_server;
     }
 };
 
@@ -143,10 +178,26 @@ struct Engines {
         if (!octets.empty()) to.feed(octets);
     }
     Ref<TlsSession> shake() {
-        auto accepted = engine.accept({server, true, TlsVersion::tls12});
-        auto connected = engine.connect({client, "mail1", TlsVersion::tls12});
+        auto accepted = engine.accept(TlsServerOptions{server, true, TlsVersion::tls12});
+        auto connected = engine.connect(TlsClientOptions{client, "mail1", TlsVersion::tls12});
         must(accepted && connected, "no session");
-        auto &here = **accepted, &there = **connected;
+        meet(**accepted, **connected);
+        return *accepted;
+    }
+    void shake_again() {
+        auto accepted = engine.accept(TlsServerOptions{server, true, TlsVersion::tls12}, "bench");
+        auto connected = engine.connect(TlsClientOptions{client, "mail1", TlsVersion::tls12}, "bench", false);
+        must(accepted && connected, "no session");
+        auto& there = *connected->session;
+        meet(**accepted, there);
+        must((*accepted)->facts().resumed == connected->offers, "not resumed");
+        std::uint8_t block[16];
+        std::size_t none = 0;
+        there.read(block, none);  // nothing but a ticket is there
+    }
+
+private:
+    static void meet(TlsSession& here, TlsSession& there) {
         TlsStatus status_here{}, status_there{};
         for (int turn = 0; turn < 10 && !(status_here == TlsStatus::ok && status_there == TlsStatus::ok); ++turn) {
             if (status_there != TlsStatus::ok) status_there = there.handshake();
@@ -157,7 +208,6 @@ struct Engines {
         must(status_here == TlsStatus::ok && status_there == TlsStatus::ok && !here.facts().peer_chain.empty() &&
                  !there.facts().peer_chain.empty(),
              "no mutual handshake");
-        return *accepted;
     }
 };
 
@@ -174,6 +224,22 @@ double seconds_of(const std::function<void()>& shake) {
 double median(std::vector<double> values) {
     std::ranges::sort(values);
     return values[values.size() / 2];
+}
+
+struct Compared {
+    double ours, theirs, ratio;  // handshakes a CPU second; how much of GnuTLS' own speed is left
+};
+
+Compared compare(const std::function<void()>& with_engine, const std::function<void()>& alone, int rounds) {
+    seconds_of(with_engine);
+    seconds_of(alone);
+    std::vector<double> ours, theirs, ratios;
+    for (; rounds > 0; --rounds) {
+        ours.push_back(seconds_of(with_engine));
+        theirs.push_back(seconds_of(alone));
+        ratios.push_back(theirs.back() / ours.back());
+    }
+    return {at_once / median(ours), at_once / median(theirs), median(ratios)};
 }
 
 // What one server's end keeps after the handshake, on the heap.
@@ -194,20 +260,18 @@ int main(int count, char** words) try {
     must(count == 6, "handshakes CHAIN KEY CLIENT-CHAIN CLIENT-KEY ROUNDS");
     const Peers peers(words + 1);
     Engines engines(words + 1);
-    const std::function<void()> with_engine = [&] { engines.shake(); };
-    const std::function<void()> alone = [&] { peers.shake(); };
-    seconds_of(with_engine);
-    seconds_of(alone);
-    std::vector<double> ours, theirs, ratios;
-    for (int round = std::max(1, std::atoi(words[5])); round > 0; --round) {
-        ours.push_back(seconds_of(with_engine));
-        theirs.push_back(seconds_of(alone));
-        ratios.push_back(theirs.back() / ours.back());
-    }
+    gnutls_datum_t key{nullptr, 0};
+    must(gnutls_session_ticket_key_generate(&key) == 0, "key");
+    Bytes earlier;
+    const int rounds = std::max(1, std::atoi(words[5]));
+    const auto whole = compare([&] { engines.shake(); }, [&] { peers.shake(); }, rounds);
+    const auto resumed = compare([&] { engines.shake_again(); }, [&] { peers.shake_again(key, earlier); }, rounds);
+    gnutls_free(key.data);
     std::printf(
-        "{\"engine\": %.1f, \"gnutls\": %.1f, \"ratio\": %.3f, \"engine_octets\": %.0f, \"gnutls_octets\": %.0f}\n",
-        at_once / median(ours), at_once / median(theirs), median(ratios), kept([&] { return engines.shake(); }),
-        kept([&] { return peers.shake(); }));
+        "{\"engine\": %.1f, \"gnutls\": %.1f, \"ratio\": %.3f, \"engine_resumed\": %.1f, \"gnutls_resumed\": %.1f, "
+        "\"ratio_resumed\": %.3f, \"engine_octets\": %.0f, \"gnutls_octets\": %.0f}\n",
+        whole.ours, whole.theirs, whole.ratio, resumed.ours, resumed.theirs, resumed.ratio,
+        kept([&] { return engines.shake(); }), kept([&] { return peers.shake(); }));
 } catch (const std::exception& failure) {
     std::fprintf(stderr, "handshakes: %s\n", failure.what());
     return 1;

@@ -32,6 +32,8 @@ std::span<const CounterEntry> counter_catalogue() {
         {"postern_sessions_total", counter, "Sessions accepted, by receive connector."},
         {"postern_sessions_open", gauge, "Sessions open now."},
         {"postern_tls_handshakes_total", counter, "TLS handshakes, by direction and result."},
+        {"postern_tls_resumed_total", counter,
+         "Of them those that resumed an earlier TLS session; judged like any other, by direction."},
         {"postern_opportunistic_clear_total", counter,
          "Messages delivered in clear after a failed opportunistic handshake (never to a listed domain)."},
         {"postern_observer_dropped_total", counter,

@@ -40,6 +40,8 @@ static const Message catalogue[] = {
     {"connector-not-secured", Severity::error,
      "A listed domain's mail meets a connector without domain_secure_enabled or TLS."},
     {"handshake-failed", Severity::warning, "A TLS handshake broke; the address is remembered for an hour."},
+    {"tls-anew", Severity::info,
+     "A resumed TLS session failed, or its certificate does not hold any more: the host has a whole handshake."},
     {"exception-used", Severity::warning,
      "An exception of a partner block let a message pass; it ends by itself at its date."},
     {"judged", Severity::info, "A peer's certificate was judged; the line says what held and what did not."},

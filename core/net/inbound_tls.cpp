@@ -39,11 +39,7 @@ awaitable<bool> Inbound::start_tls() {
         facts_.connector->domain_secure_enabled && services_.handshakes.ask_for_certificate(address);
     facts_.certificate_requested = options.request_client_certificate;
     options.choose_on_hello = listened_to(services_, worker_, *facts_.generation, Event::client_hello);
-    auto* engine = facts_.generation->providers->tls;
-    Outcome<Ref<TlsSession>> session = Failure{"role-missing", "the plugin tls-mutual is not loaded"};
-    if (engine && options.identity) session = engine->accept(options);
-    else if (engine)
-        session = Failure{"no-own-certificate", "no certificate of ours fits " + facts_.connector->fqdn + " any more"};
+    auto session = facts_.generation->accept(*facts_.connector, options);
     if (!session) {
         services_.log.error("handshake-failed", "session " + id_ + ": " + session.failure.text);
         co_return false;
@@ -67,8 +63,8 @@ awaitable<bool> Inbound::start_tls() {
         co_return false;
     }
     facts_.tls = &stream_->tls()->facts();
-    log_.certificate("Sending certificate", facts_.generation->shown(*tls, options.identity));
-    if (!facts_.tls->peer_chain.empty()) log_.certificate("Received certificate", facts_.tls->peer_chain.front());
+    if (facts_.tls->resumed) services_.counters.add("postern_tls_resumed_total", label("direction", "in"));
+    log_.certificates(*facts_.tls, facts_.generation->shown(*tls, options.identity));
     machine_->tls_established();
     if (listened_to(services_, worker_, *facts_.generation, Event::tls_established))
         (void)co_await early(Event::tls_established);

@@ -101,6 +101,7 @@ std::string judged_text(const policy::Outcome& outcome, const policy::Evidence& 
     if (evidence.tls && !evidence.tls->peer_chain.empty()) {
         const auto& leaf = evidence.tls->peer_chain.front();
         text += " certificate \"" + leaf.subject + "\" serial " + leaf.serial + " sha256 " + leaf.sha256;
+        if (evidence.tls->resumed) text += " (TLS resumed)";
     }
     if (outcome.domain_secured)
         return text + " domain-secured by " + outcome.client_name + ", revocation " + outcome.revocation;

@@ -37,7 +37,9 @@ static std::string received(const MarkFacts& facts) {
     std::string text = "Received: from " + clean(facts.helo.empty() ? "unknown" : facts.helo) + " ([" +
                        clean(facts.remote_address) + "])\r\n";
     text += "\tby " + facts.connector->fqdn + " with " + protocol(facts);
-    if (facts.tls) text += " tls " + clean(facts.tls->cipher) + "\r\n\t(version " + clean(facts.tls->protocol) + ")";
+    if (facts.tls)
+        text += " tls " + clean(facts.tls->cipher) + "\r\n\t(version " + clean(facts.tls->protocol) +
+                (facts.tls->resumed ? ", resumed)" : ")");
     if (!facts.outcome->client_name.empty() && facts.outcome->domain_secured)
         text += "\r\n\t(verified client " + clean(facts.outcome->client_name) + ")";
     return text + "\r\n\tid " + facts.queue_id + "; " + queue::rfc5322_date(facts.now) + "\r\n";

@@ -246,6 +246,8 @@ awaitable<void> OutboundDelivery::finish(const Host& host, Stream& stream, smtp:
         services_.counters.add("postern_hop_secured_messages_sent_total", label("domain", entry_));
     if (accepted && outcome_.by_exception)
         services_.counters.add("postern_passed_by_exception_total", label("domain", entry_));
+    // A server that takes nothing in a continued session may have lost sight of our certificate: next time it gets it.
+    if (!accepted && continued_) generation_->forget(tls_scope(host));
     const auto tls =
         stream.tls() ? stream.tls()->facts().protocol + " " + stream.tls()->facts().cipher : std::string("none");
     auto batch = std::move(*batch_);

@@ -6,8 +6,29 @@ namespace postern::net {
 
 static constexpr std::chrono::seconds connect_time{30}, handshake_time{30};
 
-// True: no other host is to be tried for this batch.
+// True: no other host is to be tried for this batch. What was meant to save a handshake is never why mail waits, or
+// goes in clear: a host that fails in a continued session, or whose certificate of then does not hold any more, has a
+// whole handshake to show what it has now.
 awaitable<bool> OutboundDelivery::try_host(const Host& host) {
+    anew_ = continued_ = false;
+    if (co_await try_connection(host)) co_return true;
+    if (!continued_ || !batch_ || std::chrono::steady_clock::now() > until_) co_return false;
+    services_.log.info("tls-anew", host.name + ": a whole handshake is made, since the resumed TLS session failed" +
+                                       (failure_ ? ": " + failure_->token + ": " + failure_->text : std::string()));
+    generation_->forget(tls_scope(host));
+    failure_.reset();
+    anew_ = true;
+    co_return co_await try_connection(host);
+}
+
+// All that a session must have in common with an earlier one to continue it; our certificate is known to the engine.
+std::string OutboundDelivery::tls_scope(const Host& host) const {
+    return connector_->name + ' ' + destination_.domain + ' ' + connector_->tls_domain.value_or("-") + ' ' + entry_ +
+           ' ' + host.name + ' ' + std::to_string(host.port) + ' ' + (pinned_ ? pinned_->name : std::string("-")) +
+           ' ' + policy::to_text(requirement_);
+}
+
+awaitable<bool> OutboundDelivery::try_connection(const Host& host) {
     remote_address_ = host.address.to_string();
     session_id_ = new_session_id();
     std::vector<Detail> details{{"host", host.name}, {"address", remote_address_}};
@@ -65,7 +86,6 @@ smtp::ClientSettings OutboundDelivery::client_settings() const {
 
 awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, smtp::ClientSession& machine,
                                             ProtocolLog& log) {
-    auto* engine = generation_->providers->tls;
     TlsClientOptions options;
     options.identity = generation_->identity(*connector_);
     error_code literal;
@@ -79,13 +99,13 @@ awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, sm
         machine.tls_failed(none);
         co_return;
     }
-    Outcome<Ref<TlsSession>> session = Failure{"role-missing", "the plugin tls-mutual is not loaded"};
-    if (engine) session = engine->connect(options);
+    auto session = generation_->connect(options, tls_scope(host), anew_);
     if (!session) {
         machine.tls_failed(session.failure);
         co_return;
     }
-    auto tls = *session;
+    auto tls = session->session;
+    continued_ = session->offers;  // until it is known better
     Stream::Slow slow = [this, &options] {
         return generation_->waits_for_token(options.identity) ? &services_.token_pool : nullptr;
     };
@@ -102,9 +122,10 @@ awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, sm
         co_return;
     }
     const auto& facts = stream.tls()->facts();
-    if (options.identity && facts.own_certificate_sent)
-        log.certificate("Sending certificate", generation_->shown(*tls, options.identity));
-    if (!facts.peer_chain.empty()) log.certificate("Received certificate", facts.peer_chain.front());
+    continued_ = facts.resumed;
+    if (facts.resumed) services_.counters.add("postern_tls_resumed_total", label("direction", "out"));
+    static const CertificateFacts none;
+    log.certificates(facts, options.identity ? generation_->shown(*tls, options.identity) : none);
     machine.tls_established();
 }
 

@@ -44,6 +44,8 @@ private:
     bool add_host(const Target& target, const asio::ip::address& address, std::vector<Host>& found);
     void all_ours();
     awaitable<bool> try_host(const Host& host);
+    awaitable<bool> try_connection(const Host& host);
+    std::string tls_scope(const Host& host) const;
     awaitable<bool> converse(const Host& host, Stream& stream, ProtocolLog& log);
     smtp::ClientSettings client_settings() const;
     awaitable<void> start_tls(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
@@ -78,6 +80,8 @@ private:
     bool envelope_travelled_ = false;  // on this connection
     bool greeted_ = false;             // outbound_ehlo was asked on this connection
     bool served_ = false;              // a server had its say about a message on this connection
+    bool continued_ = false;           // TLS on this connection continued an earlier session, or broke offering to
+    bool anew_ = false;                // it is not to
     std::optional<smtp::ClientFailure> failure_;
 };
 

@@ -19,11 +19,13 @@ public:
     void received(std::string_view octets);  // command or reply lines, never message data
     void note(std::string data, std::string context);
     void decision(std::string text);  // level `decisions` only
+    // After a handshake: which were shown, ours first; of a continued session those of the handshake it goes back to.
     // The paper's lines: subject, issuer name, serial number, thumbprint, alternate names.
-    void certificate(std::string_view whose, const CertificateFacts& facts);
+    void certificates(const TlsFacts& facts, const CertificateFacts& ours);
     void flush();
 
 private:
+    void certificate(std::string_view whose, const CertificateFacts& facts);
     void add(ProtocolEvent event, std::string data, std::string context);
     void lines(ProtocolEvent event, std::string_view octets, std::string& rest);
 

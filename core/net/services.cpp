@@ -24,6 +24,31 @@ bool Generation::waits_for_token(const Ref<TlsIdentity>& identity) const {
     return identity && providers->own_certificates && providers->own_certificates->waits_for_token(*identity);
 }
 
+static Failure no_engine() { return {"role-missing", "the plugin tls-mutual is not loaded"}; }
+
+Outcome<Ref<TlsSession>> Generation::accept(const config::ReceiveConnector& connector,
+                                            const TlsServerOptions& options) const {
+    if (!providers->tls) return no_engine();
+    if (!options.identity)
+        return Failure{"no-own-certificate", "no certificate of ours fits " + connector.fqdn + " any more"};
+    if (!providers->resumption) return providers->tls->accept(options);
+    return providers->resumption->accept(options, std::to_string(number) + " receive " + connector.name);
+}
+
+Outcome<ResumableSession> Generation::connect(const TlsClientOptions& options, const std::string& scope,
+                                              bool anew) const {
+    if (!providers->tls) return no_engine();
+    if (providers->resumption)
+        return providers->resumption->connect(options, std::to_string(number) + " send " + scope, anew);
+    auto session = providers->tls->connect(options);
+    if (!session) return session.failure;
+    return ResumableSession{std::move(*session), false};
+}
+
+void Generation::forget(const std::string& scope) const {
+    if (providers->resumption) providers->resumption->forget(std::to_string(number) + " send " + scope);
+}
+
 const CertificateFacts& Generation::shown(const TlsSession& session, const Ref<TlsIdentity>& offered) const {
     const auto* facts = providers->own_certificates ? providers->own_certificates->presented(session) : nullptr;
     return facts ? *facts : offered->certificate();

@@ -43,6 +43,11 @@ struct Generation {
     Ref<TlsIdentity> identity(const config::SendConnector&) const;
     // Whether a handshake with it may block, since its key lies in a token.
     bool waits_for_token(const Ref<TlsIdentity>&) const;
+    // TLS for a connector, new or continued. What may continue what: the same connector of the same generation.
+    Outcome<Ref<TlsSession>> accept(const config::ReceiveConnector&, const TlsServerOptions&) const;
+    // `scope`: all that must be alike but for what this generation says; `anew`: nothing earlier is offered.
+    Outcome<ResumableSession> connect(const TlsClientOptions&, const std::string& scope, bool anew) const;
+    void forget(const std::string& scope) const;
     // Which certificate of ours the peer was shown; that of `offered` where nobody knows better.
     const CertificateFacts& shown(const TlsSession&, const Ref<TlsIdentity>& offered) const;
 };

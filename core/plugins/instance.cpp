@@ -67,6 +67,7 @@ void Instance::provide(std::string_view role_id, std::string_view name, void* pr
     const auto own = name.empty() ? std::string_view(file.name) : name;
     auto& log = *parts_.log;
     if (role_id == TlsEngine::id) return keep<GuardedEngine, TlsEngine>(name, provider, log, file.name);
+    if (role_id == TlsResumption::id) return keep<GuardedResumption, TlsResumption>(name, provider, log, file.name);
     if (role_id == OwnCertificates::id)
         return keep<GuardedOwnCertificates, OwnCertificates>(name, provider, log, file.name);
     if (role_id == ProxyResolver::id) return keep<GuardedProxyResolver, ProxyResolver>(name, provider, log, file.name);

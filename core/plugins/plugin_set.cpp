@@ -236,6 +236,7 @@ std::shared_ptr<const Providers> PluginSet::providers(const std::vector<config::
         if (!instance) continue;
         all->in_use_.push_back(instance->in_use);
         OwnCertificates* own = nullptr;
+        TlsResumption* resumption = nullptr;
         bool engine = false;
         for (const auto& provided : instance->provided) {
             if (provided.role == TlsEngine::id && !all->tls) {
@@ -243,6 +244,7 @@ std::shared_ptr<const Providers> PluginSet::providers(const std::vector<config::
                 engine = true;
             }
             if (provided.role == OwnCertificates::id) own = static_cast<OwnCertificates*>(provided.proxy);
+            if (provided.role == TlsResumption::id) resumption = static_cast<TlsResumption*>(provided.proxy);
             if (provided.role == ChainJudge::id && !all->judge) {
                 all->judge = static_cast<ChainJudge*>(provided.proxy);
                 judging = instance;
@@ -256,7 +258,9 @@ std::shared_ptr<const Providers> PluginSet::providers(const std::vector<config::
                 if (decider->asked_at & event_bit(static_cast<Event>(number)))
                     all->deciders_[number].push_back({provided.name, decider});
         }
-        if (engine) all->own_certificates = own;
+        if (!engine) continue;
+        all->own_certificates = own;
+        all->resumption = resumption;
     }
     return all;
 }

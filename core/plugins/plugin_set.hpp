@@ -16,6 +16,7 @@
 #include <postern/learning_judge.hpp>
 #include <postern/own_certificates.hpp>
 #include <postern/plugin.hpp>
+#include <postern/tls_resumption.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ public:
     ChainJudge* judge = nullptr;
     LearningJudge* learning_judge = nullptr;      // of the same file, where it can
     OwnCertificates* own_certificates = nullptr;  // of the plugin that provides `tls`: it alone knows its identities
+    TlsResumption* resumption = nullptr;          // of the same; null: every handshake is a whole one
     std::span<const NamedDecider> deciders(Event event) const;  // in the order of the configuration
 
 private:

@@ -13,6 +13,7 @@
 #include <postern/learning_judge.hpp>
 #include <postern/own_certificates.hpp>
 #include <postern/revocation_pool.hpp>
+#include <postern/tls_resumption.hpp>
 
 namespace postern::plugins {
 
@@ -85,6 +86,32 @@ struct GuardedEngine : TlsEngine {
     }
     Failure thrown() const { return {"plugin-failed", "the plugin " + plugin + " threw"}; }
     TlsEngine& inner;
+    Log& log;
+    std::string plugin;
+};
+
+struct GuardedResumption : TlsResumption {
+    GuardedResumption(TlsResumption& provider, Log& to, std::string name)
+        : inner(provider), log(to), plugin(std::move(name)) {}
+    Outcome<Ref<TlsSession>> accept(const TlsServerOptions& options, std::string_view scope) override {
+        return inline_call(
+            log, plugin, [&] { return inner.accept(options, scope); },
+            [&] { return Outcome<Ref<TlsSession>>(thrown()); });
+    }
+    Outcome<ResumableSession> connect(const TlsClientOptions& options, std::string_view scope, bool anew) override {
+        return inline_call(
+            log, plugin, [&] { return inner.connect(options, scope, anew); },
+            [&] { return Outcome<ResumableSession>(thrown()); });
+    }
+    void forget(std::string_view scope) override {
+        const auto call = [&] {
+            inner.forget(scope);
+            return true;
+        };
+        inline_call(log, plugin, call, [] { return false; });
+    }
+    Failure thrown() const { return {"plugin-failed", "the plugin " + plugin + " threw"}; }
+    TlsResumption& inner;
     Log& log;
     std::string plugin;
 };

@@ -39,21 +39,52 @@ Engine::Engine() {
 
 Outcome<Ref<TlsIdentity>> Engine::load(const TlsIdentityFiles& files) { return load_identity(files); }
 
-Outcome<Ref<TlsSession>> Engine::accept(const TlsServerOptions& options) {
+Outcome<Ref<TlsSession>> Engine::serve(const TlsServerOptions& options, std::optional<std::string_view> scope) {
     if (!terms_) return unavailable();
     if (!options.identity) return Failure{"tls-unavailable", "a TLS server needs a certificate; name one"};
     Ref<Identity> identity(static_cast<Identity*>(options.identity.get()));
     auto session = make_ref<Session>(terms_, std::move(identity), Side::server);
+    if (scope) session->resume_within(*scope);
     if (auto failure = session->open_server(options)) return *failure;
     return Ref<TlsSession>(session);
 }
 
-Outcome<Ref<TlsSession>> Engine::connect(const TlsClientOptions& options) {
+Outcome<Ref<Session>> Engine::ask(const TlsClientOptions& options, std::optional<std::string_view> scope, bool anew) {
     if (!terms_) return unavailable();
     Ref<Identity> identity(static_cast<Identity*>(options.identity.get()));
     auto session = make_ref<Session>(terms_, std::move(identity), Side::client);
+    if (scope) session->resume_within(*scope, anew);
     if (auto failure = session->open_client(options)) return *failure;
-    return Ref<TlsSession>(session);
+    return session;
+}
+
+Outcome<Ref<TlsSession>> Engine::accept(const TlsServerOptions& options) { return serve(options, std::nullopt); }
+
+Outcome<Ref<TlsSession>> Engine::accept(const TlsServerOptions& options, std::string_view scope) {
+    return serve(options, scope);
+}
+
+Outcome<Ref<TlsSession>> Engine::connect(const TlsClientOptions& options) {
+    auto session = ask(options, std::nullopt, true);
+    if (!session) return session.failure;
+    return Ref<TlsSession>(*session);
+}
+
+Outcome<ResumableSession> Engine::connect(const TlsClientOptions& options, std::string_view scope, bool anew) {
+    auto session = ask(options, scope, anew);
+    if (!session) return session.failure;
+    return ResumableSession{Ref<TlsSession>(*session), (*session)->offers()};
+}
+
+void Engine::forget(std::string_view scope) {
+    if (terms_) terms_->earlier_sessions.forget(std::string(scope) + '\0');
+}
+
+void Engine::sweep() {
+    if (!terms_) return;
+    const auto now = std::chrono::steady_clock::now();
+    terms_->ticket_keys.sweep(now);
+    terms_->earlier_sessions.sweep(now);
 }
 
 }  // namespace postern::tls_mutual

@@ -179,6 +179,12 @@ const IdentityPair* Identity::with_leaf(BytesView der) const {
     return nullptr;
 }
 
+std::string Identity::leaves() const {
+    std::string all;
+    for (const auto& pair : pairs_) all += pair.facts.sha256;
+    return all;
+}
+
 bool Identity::waits_for_token() const {
     return std::any_of(pairs_.begin(), pairs_.end(), [](const auto& pair) { return pair.in_token; });
 }

@@ -55,6 +55,10 @@ public:
     // Which of ours has this leaf; null for none.
     const IdentityPair* with_leaf(BytesView der) const;
     bool waits_for_token() const;
+    // SHA-256 of every leaf: another set of certificates is another identity.
+    std::string leaves() const;
+    std::size_t place_of(const IdentityPair& pair) const { return static_cast<std::size_t>(&pair - pairs_.data()); }
+    const IdentityPair* at(std::size_t place) const { return place < pairs_.size() ? &pairs_[place] : nullptr; }
 
 private:
     friend class IdentityMaker;

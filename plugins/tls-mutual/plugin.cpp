@@ -8,6 +8,7 @@
 #include <tls-mutual/store/keeper.hpp>
 #include <tls-mutual/store/token.hpp>
 #include <tls-mutual/trust_scopes.hpp>
+#include <utility>
 
 namespace {
 
@@ -30,10 +31,12 @@ class TlsMutual : public postern::Plugin {
 
     void start(postern::Registrar& registrar) override {
         auto& host = registrar.host();
+        host_ = &host;
         judge_.use(host);
         keeper_.use(host);
         set_token_pin_file(std::string(host.settings().text("token_pin")));
         registrar.provide<postern::TlsEngine>(engine_, postern::Runs::inline_);
+        registrar.provide<postern::TlsResumption>(engine_, postern::Runs::inline_);
         registrar.provide<postern::ChainJudge>(judge_);
         registrar.provide<postern::LearningJudge>(judge_);
         registrar.provide<postern::OwnCertificates>(keeper_, postern::Runs::inline_);
@@ -48,9 +51,18 @@ class TlsMutual : public postern::Plugin {
     void apply(const postern::SettingsNode& node) override {
         judge_.fetch_by(learning_rules(node));
         keeper_.apply();
+        if (!std::exchange(sweeping_, true)) sweep();
     }
     void retire() override { keeper_.retire(); }
 
+    // Keys are wiped when their time is over, also where nobody connects any more. The host ends it with the plugin.
+    void sweep() {
+        engine_.sweep();
+        host_->after(std::chrono::minutes(5), [this] { sweep(); });
+    }
+
+    postern::Host* host_ = nullptr;
+    bool sweeping_ = false;
     Engine engine_;
     Judge judge_{debian_system_store};
     Keeper keeper_{judge_};

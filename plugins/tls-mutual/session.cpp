@@ -69,9 +69,9 @@ std::string sentence(ssize_t code) {
 
 std::optional<Failure> Session::open(unsigned flags, TlsVersion minimum, gnutls_certificate_credentials_t credentials) {
     gnutls_session_t raw = nullptr;
-    // NO_TICKETS: a ticket made while no certificate was asked would resume without one.
-    if (gnutls_init(&raw, flags | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS) != 0)
-        return Failure{"tls-unavailable", "no memory for a TLS session"};
+    // No early data is ever enabled. When a ticket goes out is for give_ticket() to say.
+    flags |= GNUTLS_NONBLOCK | GNUTLS_NO_AUTO_SEND_TICKET | (resumable() ? 0u : GNUTLS_NO_TICKETS);
+    if (gnutls_init(&raw, flags) != 0) return Failure{"tls-unavailable", "no memory for a TLS session"};
     session_.reset(raw);
     const auto& priority = minimum == TlsVersion::tls13 ? terms_->from_tls13 : terms_->from_tls12;
     if (gnutls_priority_set(raw, priority.get()) != 0 ||
@@ -88,16 +88,15 @@ std::optional<Failure> Session::open(unsigned flags, TlsVersion minimum, gnutls_
 }
 
 std::optional<Failure> Session::open_server(const TlsServerOptions& options) {
+    options_ = options;
     if (auto failure = open(GNUTLS_SERVER, options.minimum, identity_->server_credentials())) return failure;
     gnutls_certificate_server_set_request(
         session_.get(), options.request_client_certificate ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
     // An empty list of CAs: a client that finds its issuer missing from a list withholds its certificate.
     gnutls_certificate_send_x509_rdn_sequence(session_.get(), 1);
-    if (options.choose_on_hello) {
-        minimum_ = options.minimum;
-        recording_ = true;
-        gnutls_handshake_set_post_client_hello_function(session_.get(), client_hello_came);
-    }
+    if (options.choose_on_hello) gnutls_handshake_set_post_client_hello_function(session_.get(), client_hello_came);
+    if (resumable()) take_tickets();
+    recording_ = options.choose_on_hello || resumable();
     return std::nullopt;
 }
 
@@ -112,21 +111,30 @@ int Session::client_hello_came(gnutls_session_t session) {
 
 void Session::choose(const TlsServerChoice& choice) {
     if (!hello_ || state_ != State::handshaking) return;
-    hello_ = recording_ = false;
+    hello_ = false;
     identity_ = Ref<Identity>(static_cast<Identity*>(choice.identity.get()));
-    outbox_.clear();
-    inbox_ = std::exchange(recorded_, {});
-    taken_ = 0;
-    if (auto failure = open_server({choice.identity, choice.request_client_certificate, minimum_, false}))
+    if (auto failure = begin_again({choice.identity, choice.request_client_certificate, options_.minimum, false}))
         fail(failure->text);
 }
 
+// Nothing that was made in answer has left: the client meets but one server.
+std::optional<Failure> Session::begin_again(const TlsServerOptions& options) {
+    outbox_.clear();
+    inbox_ = std::exchange(recorded_, {});
+    taken_ = 0;
+    auto failure = open_server(options);
+    if (recording_) recorded_ = inbox_;
+    return failure;
+}
+
 std::optional<Failure> Session::open_client(const TlsClientOptions& options) {
+    options_.minimum = options.minimum;
     if (auto failure = open(GNUTLS_CLIENT, options.minimum, terms_->client.get())) return failure;
     const auto& name = options.server_name;
-    if (name.empty()) return std::nullopt;
-    if (gnutls_server_name_set(session_.get(), GNUTLS_NAME_DNS, name.data(), name.size()) != 0)
+    if (!name.empty() && gnutls_server_name_set(session_.get(), GNUTLS_NAME_DNS, name.data(), name.size()) != 0)
         return Failure{"handshake-failed", "the host name \"" + name + "\" cannot stand in a TLS handshake"};
+    server_name_ = name;
+    if (resumable()) offer_earlier();
     return std::nullopt;
 }
 
@@ -216,7 +224,11 @@ TlsStatus Session::handshake() {
     if (hello_) return TlsStatus::hello;
     ssize_t result = 0;
     const auto status = step([this] { return static_cast<ssize_t>(gnutls_handshake(session_.get())); }, result);
-    return status == TlsStatus::ok ? finish_handshake() : status;
+    if (status == TlsStatus::ok) return finish_handshake();
+    if (status != TlsStatus::want_input || !resumed_without_certificate()) return status;
+    scope_.reset();
+    if (auto failure = begin_again(options_)) return fail(failure->text);
+    return handshake();
 }
 
 TlsStatus Session::finish_handshake() {
@@ -229,8 +241,9 @@ TlsStatus Session::finish_handshake() {
     if (const auto* ours = gnutls_certificate_get_ours(session_.get()); ours && identity_)
         presented_ = identity_->with_leaf({ours->data, ours->size});
     facts_.certificate_requested = side_ == Side::client && certificate_requested_;
-    facts_.own_certificate_sent = side_ == Side::server ? !facts_.resumed : own_certificate_sent_;
+    facts_.own_certificate_sent = side_ == Side::server || own_certificate_sent_;
     state_ = State::open;
+    settle_resumption();
     return TlsStatus::ok;
 }
 

@@ -121,6 +121,7 @@ intermediates {{
             'virtual_uid_maps': 'static:65534', 'virtual_gid_maps': 'static:65534', 'virtual_minimum_uid': '1',
             'transport_maps': 'inline:{' + ' '.join(f'{way}@contoso.com={way}:[{EDGE}]:{self.port}' for way in ways) + '}',
             'smtp_tls_CAfile': self.root.certificate, 'smtpd_tls_CAfile': self.root.certificate,
+            'smtp_tls_session_cache_database': 'btree:${data_directory}/smtp_scache',
             'smtpd_tls_received_header': 'yes', 'smtp_tls_loglevel': '1', 'smtpd_tls_loglevel': '1'}
         services = [
             f'127.0.0.1:{self.submission.port} inet n - n - - smtpd', self.service('woodgrovebank.com'),
@@ -229,6 +230,18 @@ def postern_to_postfix(world):
         assert not world.postfix.mailbox('eve@' + domain), f'{domain}: it was sent'
 
 
+def resumed(world):
+    """Either comes back with the session that it kept, and is judged by the certificate of then."""
+    good = ('(TLS resumed)', 'domain-secured by mail1.woodgrovebank.com, revocation good')
+    since = world.edge.process.mark()
+    check('Postfix comes back', from_postfix(world, 'right'), 'status=sent', '250 2.6.0')
+    check('with its session of before', world.edge.process.wait_for('judged:', since), *good)
+    since = world.edge.process.mark()
+    outcome, session = to_postfix(world, 'woodgrovebank.com')
+    check('Postern goes there again', outcome + session, 'delivered:', 'status=2.', 'starttls=1 mail=1')
+    check('with its session of before', world.edge.process.wait_for('outbound to mail1.woodgrovebank.com', since), *good)
+
+
 def main():
     if os.geteuid() != 0:
         os.execvp('sudo', ['sudo', '-n', sys.executable, *sys.argv])  # Postfix changes users
@@ -245,6 +258,7 @@ def main():
         try:
             postfix_to_postern(world)
             postern_to_postfix(world)
+            resumed(world)
         except BaseException:
             for process in (world.edge.process, world.postfix.process):
                 print(f'--- {process.name}\n' + '\n'.join(process.lines[-60:]))

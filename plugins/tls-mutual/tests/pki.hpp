@@ -47,8 +47,8 @@ struct Pair {
     std::string certificate, key;  // PEM
 };
 
-// Self-signed, P-256 or RSA-2048.
-inline Pair make_pair(const std::string& name, gnutls_pk_algorithm_t algorithm = GNUTLS_PK_ECDSA) {
+// Self-signed, P-256 or RSA-2048; larger by so many octets of an alternate name.
+inline Pair make_pair(const std::string& name, gnutls_pk_algorithm_t algorithm = GNUTLS_PK_ECDSA, unsigned more = 0) {
     gnutls_x509_privkey_t key;
     gnutls_x509_crt_t certificate;
     must(gnutls_x509_privkey_init(&key));
@@ -63,6 +63,11 @@ inline Pair make_pair(const std::string& name, gnutls_pk_algorithm_t algorithm =
                                        static_cast<unsigned>(name.size())));
     must(gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_DNSNAME, name.data(),
                                               static_cast<unsigned>(name.size()), GNUTLS_FSAN_SET));
+    if (more > 0) {
+        const auto address = "https://example.org/" + std::string(more, 'n');
+        must(gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_URI, address.data(),
+                                                  static_cast<unsigned>(address.size()), GNUTLS_FSAN_APPEND));
+    }
     must(gnutls_x509_crt_set_key(certificate, key));
     must(gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0));
     tls_mutual::OwnedDatum certificate_pem, key_pem;
