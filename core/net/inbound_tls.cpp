@@ -64,7 +64,7 @@ awaitable<bool> Inbound::start_tls() {
     }
     facts_.tls = &stream_->tls()->facts();
     if (facts_.tls->resumed) services_.counters.add("postern_tls_resumed_total", label("direction", "in"));
-    log_.certificates(*facts_.tls, facts_.generation->shown(*tls, options.identity));
+    log_.certificates(*facts_.tls, &facts_.generation->shown(*tls, options.identity));
     machine_->tls_established();
     if (listened_to(services_, worker_, *facts_.generation, Event::tls_established))
         (void)co_await early(Event::tls_established);

@@ -6,19 +6,26 @@ namespace postern::net {
 
 static constexpr std::chrono::seconds connect_time{30}, handshake_time{30};
 
-// True: no other host is to be tried for this batch. What was meant to save a handshake is never why mail waits, or
-// goes in clear: a host that fails in a continued session, or whose certificate of then does not hold any more, has a
-// whole handshake to show what it has now.
+// True: no other host is to be tried for this batch.
 awaitable<bool> OutboundDelivery::try_host(const Host& host) {
     anew_ = continued_ = false;
-    if (co_await try_connection(host)) co_return true;
-    if (!continued_ || !batch_ || std::chrono::steady_clock::now() > until_) co_return false;
-    services_.log.info("tls-anew", host.name + ": a whole handshake is made, since the resumed TLS session failed" +
-                                       (failure_ ? ": " + failure_->token + ": " + failure_->text : std::string()));
+    const bool done = co_await try_connection(host);
+    if (done || !failed_by_continuing(host)) co_return done;
+    anew_ = true;
+    const bool done_anew = co_await try_connection(host);
+    co_return done_anew;
+}
+
+// What was meant to save a handshake is never why mail waits, or goes in clear: a host that fails in a continued
+// session, or whose certificate of then does not hold any more, has a whole handshake to show what it has now.
+bool OutboundDelivery::failed_by_continuing(const Host& host) {
+    if (!continued_ || !batch_ || std::chrono::steady_clock::now() > until_) return false;
+    auto text = host.name + ": a whole handshake is made, since the resumed TLS session failed";
+    if (failure_) text += ": " + failure_->token + ": " + failure_->text;
+    services_.log.info("tls-anew", text);
     generation_->forget(tls_scope(host));
     failure_.reset();
-    anew_ = true;
-    co_return co_await try_connection(host);
+    return true;
 }
 
 // All that a session must have in common with an earlier one to continue it; our certificate is known to the engine.
@@ -124,8 +131,7 @@ awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, sm
     const auto& facts = stream.tls()->facts();
     continued_ = facts.resumed;
     if (facts.resumed) services_.counters.add("postern_tls_resumed_total", label("direction", "out"));
-    static const CertificateFacts none;
-    log.certificates(facts, options.identity ? generation_->shown(*tls, options.identity) : none);
+    log.certificates(facts, options.identity ? &generation_->shown(*tls, options.identity) : nullptr);
     machine.tls_established();
 }
 

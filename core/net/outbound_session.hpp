@@ -45,6 +45,7 @@ private:
     void all_ours();
     awaitable<bool> try_host(const Host& host);
     awaitable<bool> try_connection(const Host& host);
+    bool failed_by_continuing(const Host& host);
     std::string tls_scope(const Host& host) const;
     awaitable<bool> converse(const Host& host, Stream& stream, ProtocolLog& log);
     smtp::ClientSettings client_settings() const;

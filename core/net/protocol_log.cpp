@@ -83,9 +83,10 @@ void ProtocolLog::decision(std::string text) {
     if (level_ == config::ProtocolLogging::decisions) add(ProtocolEvent::information, std::move(text), "decision");
 }
 
-void ProtocolLog::certificates(const TlsFacts& facts, const CertificateFacts& ours) {
+void ProtocolLog::certificates(const TlsFacts& facts, const CertificateFacts* ours) {
     if (facts.resumed) note({}, "TLS session resumed; the certificates are those of the handshake that it continues");
-    if (facts.own_certificate_sent) certificate(facts.resumed ? "Sent certificate" : "Sending certificate", ours);
+    if (ours && facts.own_certificate_sent)
+        certificate(facts.resumed ? "Sent certificate" : "Sending certificate", *ours);
     if (!facts.peer_chain.empty()) certificate("Received certificate", facts.peer_chain.front());
 }
 

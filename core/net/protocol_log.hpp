@@ -21,7 +21,7 @@ public:
     void decision(std::string text);  // level `decisions` only
     // After a handshake: which were shown, ours first; of a continued session those of the handshake it goes back to.
     // The paper's lines: subject, issuer name, serial number, thumbprint, alternate names.
-    void certificates(const TlsFacts& facts, const CertificateFacts& ours);
+    void certificates(const TlsFacts& facts, const CertificateFacts* ours);  // null: we have none
     void flush();
 
 private:

@@ -43,8 +43,8 @@ void Session::take_tickets() {
 }
 
 // Once, when our answer to the hello is made and nothing of it has left. A client that had no certificate then may have
-// one now: it is to be asked again, in a whole handshake. Only TLS 1.2 comes here, which gives its ticket before anybody
-// can say no to it. Whatever would get past this has no chain, and is judged as what showed no certificate.
+// one now: it is to be asked again, in a whole handshake. Only TLS 1.2 comes here, which gives its ticket before
+// anybody can say no to it. Whatever would get past this has no chain, and is judged as what showed no certificate.
 bool Session::resumed_without_certificate() {
     if (side_ != Side::server || !recording_ || outbox_.empty()) return false;
     recording_ = false;
