@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -127,6 +128,7 @@ public:
     void remove(const std::string& id, Done done) override {
         in_turn(id, [this, id, done = std::move(done)] { done(remove_files(id)); });
     }
+    std::vector<MessageKey> keys() const override;
 
     Result<void> remove_files(const std::string& id) {
         // The envelope first: without it the body is nobody's, the other way round it would be a damaged message.
@@ -236,6 +238,18 @@ std::string read_whole(const std::string& path) {
 Result<QueuedMessage> FileSpool::load(const std::string& id) {
     if (::access(envelope(id).c_str(), R_OK) != 0) return problem("cannot read", envelope(id));
     return parse_envelope(read_whole(envelope(id)));
+}
+
+std::vector<MessageKey> FileSpool::keys() const {
+    std::vector<MessageKey> all;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_ + "/queue", error)) {
+        const auto name = entry.path().filename().string();
+        if (!name.ends_with(".env")) continue;
+        if (const auto key = key_of(std::string_view(name).substr(0, name.size() - 4))) all.push_back(*key);
+    }
+    std::ranges::sort(all);
+    return all;
 }
 
 Result<void> FileSpool::recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) {

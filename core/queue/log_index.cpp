@@ -90,13 +90,17 @@ std::string value_of(const Place& place, const Waiting& waiting) {
     return to.done();
 }
 
-bool parse(std::string_view octets, Place& place, Waiting& waiting) {
-    Reader from(octets);
+void take_place(Reader& from, Place& place) {
     for (auto* part : {&place.body_segment, &place.body_at, &place.body_length, &place.envelope_segment,
                        &place.envelope_at, &place.envelope_length})
         *part = from.number<std::uint32_t>();
     place.in_file = from.number<std::uint8_t>() != 0;
     place.indexed = true;
+}
+
+bool parse(std::string_view octets, Place& place, Waiting& waiting) {
+    Reader from(octets);
+    take_place(from, place);
     waiting.held = from.number<std::uint8_t>() != 0;
     waiting.received = time_of(from.number<std::int64_t>());
     for (auto left = from.number<std::uint32_t>(); from.good() && left > 0; --left) {
@@ -204,30 +208,56 @@ LogIndex::Contents LogIndex::head() const {
     return contents;
 }
 
-LogIndex::Contents LogIndex::read(const std::function<void(const MessageKey&, const Place&, Waiting)>& found) const {
-    auto contents = head();
+bool LogIndex::each_row(const Row& call) const {
     const std::shared_lock lock(opening_);
-    if (!env_) return {{}, {}, false};
+    if (!env_) return false;
     const Transaction txn(env_, MDB_RDONLY);
     MDB_cursor* cursor = nullptr;
-    if (txn.error() || mdb_cursor_open(txn.get(), messages_, &cursor) != 0) {
-        contents.whole = false;
-        return contents;
-    }
+    if (txn.error() || mdb_cursor_open(txn.get(), messages_, &cursor) != 0) return false;
     MDB_val key, value;
     int ended = 0;
-    while (contents.whole && (ended = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        Place place;
-        Waiting waiting;
-        const auto id = key_of(view(key));
-        contents.whole = id && parse(view(value), place, waiting);
-        if (!contents.whole) break;
-        waiting.id = view(key);
-        found(*id, place, std::move(waiting));
-    }
+    bool whole = true;
+    while (whole && (ended = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) whole = call(view(key), view(value));
     mdb_cursor_close(cursor);
-    contents.whole &= ended == 0 || ended == MDB_NOTFOUND;
+    return whole && (ended == 0 || ended == MDB_NOTFOUND);
+}
+
+// Twice over it: nothing is told of an index that turns out to be damaged at its end.
+LogIndex::Contents LogIndex::read(const std::function<void(const MessageKey&, const Place&, Waiting)>& found) const {
+    auto contents = head();
+    contents.whole = contents.whole && each_row([](std::string_view id, std::string_view octets) {
+                         return key_of(id) && Reader(octets).good();
+                     });
+    contents.whole = contents.whole && each_row([&](std::string_view id, std::string_view octets) {
+                         Place place;
+                         Waiting waiting;
+                         if (!parse(octets, place, waiting)) return false;
+                         waiting.id = id;
+                         found(*key_of(id), place, std::move(waiting));
+                         return true;
+                     });
     return contents;
+}
+
+std::optional<Place> LogIndex::place(const MessageKey& key) const {
+    const auto id = key_octets(key);
+    const std::shared_lock lock(opening_);
+    if (!env_) return std::nullopt;
+    const Transaction txn(env_, MDB_RDONLY);
+    auto wanted = val(id);
+    MDB_val value;
+    if (txn.error() || mdb_get(txn.get(), messages_, &wanted, &value) != 0) return std::nullopt;
+    Reader from(view(value));
+    Place place;
+    take_place(from, place);
+    return from.good() ? std::optional(place) : std::nullopt;
+}
+
+void LogIndex::for_each_key(const std::function<void(const MessageKey&)>& call) const {
+    (void)each_row([&](std::string_view id, std::string_view) {
+        if (const auto key = key_of(id)) call(*key);
+        return true;
+    });
 }
 
 Result<void> LogIndex::write(const std::vector<IndexChange>& changes, LogPosition position,

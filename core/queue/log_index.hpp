@@ -1,6 +1,7 @@
 // What waits, by id, with its place in the log and what the schedule needs of it: an LMDB file that is written about
-// each second, together with the position up to which it knows the log. A start reads it instead of the log's history;
-// lost or damaged it is made anew by reading all of the log. The only one who knows LMDB.
+// each second, together with the position up to which it knows the log. A start reads it instead of the log's history,
+// and places are looked up in it; lost or damaged it is made anew by reading all of the log. The only one who knows
+// LMDB.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,7 @@ public:
     static void erase(const std::string& folder);
     ~LogIndex();
 
-    // All of it; `whole` false: something in it is damaged, and what was told before is not to be used.
+    // All of it; `whole` false: something in it is damaged, and nothing was told.
     struct Contents {
         LogPosition position;
         std::map<std::uint32_t, std::uint32_t> refers;
@@ -27,6 +28,9 @@ public:
     Contents read(const std::function<void(const MessageKey&, const Place&, Waiting)>& found) const;
     // Position and segments alone.
     Contents head() const;
+    // Any thread, while it is written too.
+    std::optional<Place> place(const MessageKey& key) const;
+    void for_each_key(const std::function<void(const MessageKey&)>& call) const;
 
     // One durable transaction; one thread. After a failure the file is opened anew: LMDB takes nothing more in an
     // environment of which the writing failed. Until that succeeds nothing can be read.
@@ -38,6 +42,9 @@ private:
     Result<void> open_anew();
     Result<void> write_once(const std::vector<IndexChange>& changes, LogPosition position,
                             const std::map<std::uint32_t, std::uint32_t>& refers);
+
+    using Row = std::function<bool(std::string_view id, std::string_view octets)>;  // false: it is damaged
+    bool each_row(const Row& call) const;
 
     std::string folder_;
     mutable std::shared_mutex opening_;  // shared by who reads; alone who opens anew

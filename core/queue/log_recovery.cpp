@@ -98,17 +98,22 @@ private:
             head_ = {};
         }
         if (!opened) return opened.error();
-        spool_.index_ = std::move(*opened);
+        take_as_index(std::move(*opened));
         return {};
+    }
+
+    void take_as_index(std::unique_ptr<LogIndex> index) {
+        spool_.places_.look_in(index.get());
+        spool_.index_ = std::move(index);
     }
 
     // The index failed while it was read: as if there had been none.
     Result<void> start_over() {
-        spool_.index_.reset();
+        take_as_index({});
         LogIndex::erase(spool_.folder_ + "/index");
         auto opened = LogIndex::open(spool_.folder_ + "/index");
         if (!opened) return opened.error();
-        spool_.index_ = std::move(*opened);
+        take_as_index(std::move(*opened));
         replayed_.clear();
         spool_.places_.start_over();
         return replay_since({});
@@ -203,7 +208,7 @@ private:
         place.envelope_length = envelope.length;
     }
 
-    // False: it is damaged. What was told of it so far is true, and told again by the whole log.
+    // False: it is damaged, and nothing was told of it.
     bool take_index() {
         for (const auto& [segment, oldest] : head_.refers) spool_.places_.restore_refers(segment, oldest);
         const auto contents = spool_.index_->read([&](const MessageKey& key, const Place& place, Waiting waiting) {
@@ -244,7 +249,8 @@ private:
             }
             bodies_.insert(id_of(key));
         }
-        spool_.places_.restore(key, place, changed ? std::optional(waiting) : std::nullopt);
+        if (changed) spool_.places_.restore_changed(key, place, waiting);
+        else spool_.places_.restore_indexed(place);
         found_(std::move(waiting));
     }
 

@@ -65,6 +65,7 @@ void Upkeep::checkpoint() {
                                                           "this is tried again each second"});
         return;
     }
+    spool_.places_.written();
     crash_point("checkpoint.written");
     failing_ = false;
     checkpointed_ = position;

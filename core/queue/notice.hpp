@@ -52,9 +52,10 @@ struct Returned {
     std::string octets;
     bool whole = false;
 };
-// Reads the spool; blocks. What was received or is sent over mutual TLS goes back as header fields only, and so does
-// all but a failure (RFC 3461 4.3).
-Returned returned_part(Spool& spool, const QueuedMessage& message, const std::vector<Reported>& reports);
+// Reads the spool; blocks. What was received or is sent over mutual TLS goes back as header fields only unless the way
+// back demands mutual TLS, too; and so does all but a failure (RFC 3461 4.3).
+Returned returned_part(Spool& spool, const QueuedMessage& message, const std::vector<Reported>& reports,
+                       bool mutual_way_back);
 
 struct Notice {
     QueuedMessage envelope;  // to the sender of `message`, from nobody

@@ -52,14 +52,15 @@ static bool secured(const QueuedMessage& message) {
                        [](const QueuedRecipient& one) { return one.requirement.starts_with("mutual"); });
 }
 
-Returned returned_part(Spool& spool, const QueuedMessage& message, const std::vector<Reported>& reports) {
+Returned returned_part(Spool& spool, const QueuedMessage& message, const std::vector<Reported>& reports,
+                       bool mutual_way_back) {
     Returned returned;
     auto source = spool.open(message.id);
     if (!source) return returned;
     const bool failed =
         std::any_of(reports.begin(), reports.end(), [](const Reported& one) { return one.action == Action::failed; });
-    returned.whole =
-        failed && message.ret != "HDRS" && message.size <= returned_octets && !secured(message) && !message.binary;
+    returned.whole = failed && message.ret != "HDRS" && message.size <= returned_octets && !message.binary &&
+                     (mutual_way_back || !secured(message));
     returned.octets.resize(static_cast<std::size_t>(std::min(message.size, returned_octets)));
     const auto count =
         (*source)->read_at(0, {reinterpret_cast<std::uint8_t*>(returned.octets.data()), returned.octets.size()});

@@ -1,17 +1,50 @@
 #include <algorithm>
+#include <queue/log_index.hpp>
 #include <queue/places.hpp>
 
 namespace postern::queue {
 
-std::optional<Place> Places::find(const MessageKey& key) const {
+void Places::look_in(const LogIndex* index) {
     std::lock_guard lock(mutex_);
-    auto found = places_.find(key);
-    return found == places_.end() ? std::nullopt : std::optional(found->second);
+    index_ = index;
 }
 
-std::size_t Places::size() const {
+std::optional<std::optional<Place>> Places::remembered(const MessageKey& key) const {
+    if (const auto changed = changed_.find(key); changed != changed_.end()) return changed->second.place;
+    if (const auto written = being_written_.find(key); written != being_written_.end()) return written->second;
+    return std::nullopt;
+}
+
+// With the mutex.
+std::optional<Place> Places::found(const MessageKey& key) const {
+    if (const auto known = remembered(key)) return *known;
+    return index_ ? index_->place(key) : std::nullopt;
+}
+
+std::optional<Place> Places::find(const MessageKey& key) const {
+    const LogIndex* index = nullptr;
+    {
+        std::lock_guard lock(mutex_);
+        if (const auto known = remembered(key)) return *known;
+        index = index_;
+    }
+    // What is forgotten here meanwhile is in the index by then.
+    return index ? index->place(key) : std::nullopt;
+}
+
+std::vector<MessageKey> Places::keys() const {
+    std::vector<MessageKey> all;
     std::lock_guard lock(mutex_);
-    return places_.size();
+    if (index_)
+        index_->for_each_key([&](const MessageKey& key) {
+            if (!remembered(key)) all.push_back(key);
+        });
+    for (const auto& [key, place] : being_written_)
+        if (place && !changed_.contains(key)) all.push_back(key);
+    for (const auto& [key, changed] : changed_)
+        if (changed.place) all.push_back(key);
+    std::ranges::sort(all);
+    return all;
 }
 
 void Places::count(const Place& place, std::int64_t sign) {
@@ -25,22 +58,23 @@ std::vector<MessageKey> Places::apply(std::vector<Change>& changes, LogPosition 
     std::lock_guard lock(mutex_);
     position_ = position;
     for (auto& change : changes) {
-        auto found = places_.find(change.key);
+        // Nobody knows of one that has just come in: the index need not be asked.
+        const bool fresh = change.kind == RecordKind::message && change.waiting;
+        const auto before = fresh ? std::nullopt : found(change.key);
         if (change.kind == RecordKind::removal) {
             auto& oldest = refers_[change.segment];
             if (change.refers) oldest = oldest ? std::min(oldest, change.refers) : change.refers;
-            if (found == places_.end()) continue;
-            count(found->second, -1);
-            if (found->second.in_file) orphans.push_back(change.key);
+            if (!before) continue;
+            count(*before, -1);
+            if (before->in_file) orphans.push_back(change.key);
             // What the index never heard of it need not forget.
-            if (found->second.indexed) changed_[change.key] = std::nullopt;
+            if (before->indexed) changed_[change.key] = {};
             else changed_.erase(change.key);
-            places_.erase(found);
             continue;
         }
-        if (change.kind == RecordKind::envelope && found == places_.end()) continue;
-        auto& place = found == places_.end() ? places_[change.key] : found->second;
-        if (found != places_.end()) count(place, -1);
+        if (!before && !fresh) continue;
+        auto place = before.value_or(Place{});
+        if (before) count(place, -1);
         if (change.kind == RecordKind::message)
             place = {change.segment, change.at, change.length, 0, 0, 0, change.in_file, place.indexed};
         else {
@@ -50,22 +84,27 @@ std::vector<MessageKey> Places::apply(std::vector<Change>& changes, LogPosition 
         }
         count(place, 1);
         auto& changed = changed_[change.key];
-        if (change.waiting) changed = std::move(change.waiting);
+        changed.place = place;
+        if (change.waiting) changed.waiting = std::move(change.waiting);
     }
     return orphans;
 }
 
-void Places::restore(const MessageKey& key, Place place, std::optional<Waiting> changed) {
+void Places::restore_indexed(const Place& place) {
     std::lock_guard lock(mutex_);
-    places_[key] = place;
     count(place, 1);
-    if (changed) changed_[key] = std::move(changed);
+}
+
+void Places::restore_changed(const MessageKey& key, Place place, Waiting waiting) {
+    std::lock_guard lock(mutex_);
+    count(place, 1);
+    changed_[key] = {place, std::move(waiting)};
 }
 
 void Places::start_over() {
     std::lock_guard lock(mutex_);
-    places_.clear();
     changed_.clear();
+    being_written_.clear();
     needed_.clear();
     refers_.clear();
 }
@@ -77,7 +116,7 @@ void Places::restore_position(LogPosition position) {
 
 void Places::forget_in_index(const MessageKey& key) {
     std::lock_guard lock(mutex_);
-    changed_[key] = std::nullopt;
+    changed_[key] = {};
 }
 
 void Places::restore_refers(std::uint32_t segment, std::uint32_t oldest) {
@@ -88,28 +127,33 @@ void Places::restore_refers(std::uint32_t segment, std::uint32_t oldest) {
 
 std::vector<IndexChange> Places::take_changes(LogPosition& position) {
     std::vector<IndexChange> changes;
-    std::lock_guard lock(mutex_);
-    position = position_;
-    changes.reserve(changed_.size());
-    for (auto& [key, waiting] : changed_) {
-        auto found = places_.find(key);
-        if (found == places_.end()) {
-            changes.push_back({key, std::nullopt, std::nullopt});
-        } else {
-            found->second.indexed = true;
-            changes.push_back({key, found->second, std::move(waiting)});
+    {
+        std::lock_guard lock(mutex_);
+        position = position_;
+        changes.reserve(changed_.size());
+        for (auto& [key, changed] : changed_) {
+            if (changed.place) changed.place->indexed = true;
+            being_written_[key] = changed.place;
+            changes.push_back({key, changed.place, std::move(changed.waiting)});
         }
+        changed_.clear();
     }
-    changed_.clear();
+    std::ranges::sort(changes, {}, &IndexChange::key);  // neighbours share the index's pages
     return changes;
+}
+
+void Places::written() {
+    std::lock_guard lock(mutex_);
+    being_written_.clear();
 }
 
 void Places::give_back(std::vector<IndexChange> changes) {
     std::lock_guard lock(mutex_);
     for (auto& one : changes) {
-        auto [at, fresh] = changed_.try_emplace(one.key, std::move(one.waiting));
-        if (!fresh && !at->second) at->second = std::move(one.waiting);
+        auto [at, absent] = changed_.try_emplace(one.key, Changed{one.place, {}});
+        if (at->second.place && !at->second.waiting) at->second.waiting = std::move(one.waiting);
     }
+    being_written_.clear();
 }
 
 std::uint64_t Places::needed_octets(std::uint32_t segment) const {
@@ -138,11 +182,6 @@ void Places::drop_segment(std::uint32_t segment) {
 void Places::refers_moved(std::uint32_t segment) {
     std::lock_guard lock(mutex_);
     refers_.erase(segment);
-}
-
-void Places::for_each(const std::function<void(const MessageKey&, const Place&)>& call) const {
-    std::lock_guard lock(mutex_);
-    for (const auto& [key, place] : places_) call(key, place);
 }
 
 }  // namespace postern::queue

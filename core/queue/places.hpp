@@ -1,5 +1,6 @@
-// Where in the log each waiting message lies, how many octets of each segment are still needed, and what changed since
-// the index was last written. Any thread; changes are the log writer's, in the order of the log.
+// Where in the log each waiting message lies, and how many octets of each segment are still needed. In memory is what
+// the index does not know yet, a second's worth; the rest is looked up there, so that a message that merely waits takes
+// none. Any thread; changes are the log writer's, in the order of the log.
 #pragma once
 
 #include <map>
@@ -45,23 +46,30 @@ struct IndexChange {
     std::optional<Waiting> waiting;  // nothing: as it was
 };
 
+class LogIndex;
+
 class Places {
 public:
+    // Before anything else; null while there is none.
+    void look_in(const LogIndex* index);
     std::optional<Place> find(const MessageKey& key) const;
-    std::size_t size() const;
+    std::vector<MessageKey> keys() const;  // the oldest first
 
     // `position`: where the log goes on after these. The keys whose body file is nobody's any more.
     std::vector<MessageKey> apply(std::vector<Change>& changes, LogPosition position);
-    // At start: a message that the index or the log told of. `changed`: the index does not know it so.
-    void restore(const MessageKey& key, Place place, std::optional<Waiting> changed);
+    // At start: a message that the index told of, and one of which the log says more.
+    void restore_indexed(const Place& place);
+    void restore_changed(const MessageKey& key, Place place, Waiting waiting);
     void start_over();
     void restore_position(LogPosition position);
     void forget_in_index(const MessageKey& key);
     void restore_refers(std::uint32_t segment, std::uint32_t oldest);
 
-    // What the index has to learn, and up to where it then knows the log.
+    // What the index has to learn, by key, and up to where it then knows the log. Then one of the two: it is durable
+    // there, or it was not taken.
     std::vector<IndexChange> take_changes(LogPosition& position);
-    void give_back(std::vector<IndexChange> changes);  // the index did not take them
+    void written();
+    void give_back(std::vector<IndexChange> changes);
 
     std::uint64_t needed_octets(std::uint32_t segment) const;
     // The oldest segment that a removal in `segment` speaks of; 0: none. Should the index be lost, the removal is what
@@ -70,14 +78,21 @@ public:
     std::map<std::uint32_t, std::uint32_t> all_refers() const;
     void drop_segment(std::uint32_t segment);
     void refers_moved(std::uint32_t segment);
-    void for_each(const std::function<void(const MessageKey&, const Place&)>& call) const;
 
 private:
+    struct Changed {
+        std::optional<Place> place;  // nothing: it is gone
+        std::optional<Waiting> waiting;
+    };
     void count(const Place& place, std::int64_t sign);
+    // Where memory knows: the place, or that there is none. Nothing: the index is to be asked.
+    std::optional<std::optional<Place>> remembered(const MessageKey& key) const;
+    std::optional<Place> found(const MessageKey& key) const;
 
     mutable std::mutex mutex_;
-    std::unordered_map<MessageKey, Place, MessageKeyHash> places_;
-    std::unordered_map<MessageKey, std::optional<Waiting>, MessageKeyHash> changed_;
+    const LogIndex* index_ = nullptr;
+    std::unordered_map<MessageKey, Changed, MessageKeyHash> changed_;
+    std::unordered_map<MessageKey, std::optional<Place>, MessageKeyHash> being_written_;
     std::map<std::uint32_t, std::int64_t> needed_;
     std::map<std::uint32_t, std::uint32_t> refers_;
     LogPosition position_;

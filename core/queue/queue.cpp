@@ -40,6 +40,19 @@ std::shared_ptr<const QueuedMessage> Queue::State::kept(const MessageKey& key) c
     return found == envelopes.end() ? nullptr : found->second;
 }
 
+// Reads the disk under the lock: whoever changes by hand has just read the same, and it is in the page cache.
+bool Queue::State::adopt(const MessageKey& key) {
+    if (schedule.tracks(key)) return true;
+    if (arriving.contains(key)) return false;
+    if (const auto known = kept(key)) {
+        schedule.adopt(key, waiting_of(*known));
+        return true;
+    }
+    const auto loaded = parts.spool.load(id_of(key));
+    if (loaded) schedule.adopt(key, waiting_of(*loaded));
+    return loaded.has_value();
+}
+
 void Queue::State::changed() {
     std::function<void()> call;
     {
@@ -53,12 +66,12 @@ void Queue::State::changed() {
 std::shared_ptr<const QueuedMessage> Queue::State::envelope(const MessageKey& key) {
     {
         std::lock_guard lock(mutex);
-        if (!schedule.contains(key)) return nullptr;
+        if (!schedule.tracks(key)) return nullptr;
         if (auto found = kept(key)) return found;
     }
     auto loaded = parts.spool.load(id_of(key));
     std::unique_lock lock(mutex);
-    if (!schedule.contains(key)) return nullptr;
+    if (!schedule.tracks(key)) return nullptr;
     if (auto found = kept(key)) return found;  // somebody was faster, and may have changed it since
     if (loaded) {
         keep(key, std::move(*loaded));
@@ -90,7 +103,7 @@ Result<void> Queue::recover() {
     const auto now = state_->parts.now();
     auto found = [&](Waiting waiting) {
         std::lock_guard lock(state_->mutex);
-        if (const auto key = key_of(waiting.id)) state_->schedule.put(*key, waiting, now);
+        if (const auto key = key_of(waiting.id)) state_->schedule.add(*key, waiting, now);
     };
     auto recovered = state_->parts.spool.recover(found, damaged);
     for (const auto& one : damaged) state_->parts.log.error("spool-damaged", one);
@@ -106,6 +119,10 @@ void Queue::submit(std::unique_ptr<Incoming> incoming, QueuedMessage message, Do
     auto kept = std::make_shared<QueuedMessage>(std::move(message));
     auto committed = [this, key = *key, kept, incoming = std::shared_ptr<Incoming>(std::move(incoming)),
                       done = std::move(done)](Result<void> result) {
+        if (!result) {
+            std::lock_guard lock(state_->mutex);
+            state_->arriving.erase(key);
+        }
         if (!result) return done(std::move(result));
         state_->parts.log.info(
             "queued", "id=" + kept->id + " from=<" + kept->sender + "> size=" + std::to_string(kept->size) +
@@ -113,7 +130,8 @@ void Queue::submit(std::unique_ptr<Incoming> incoming, QueuedMessage message, Do
                           (kept->domain_secured ? " domain-secured" : ""));
         {
             std::lock_guard lock(state_->mutex);
-            state_->schedule.put(key, waiting_of(*kept), state_->parts.now());
+            state_->arriving.erase(key);
+            state_->schedule.add(key, waiting_of(*kept), state_->parts.now());
             state_->keep(key, std::move(*kept));
         }
         state_->changed();
@@ -121,6 +139,10 @@ void Queue::submit(std::unique_ptr<Incoming> incoming, QueuedMessage message, Do
         done({});
         crash_point("submit.told");
     };
+    {
+        std::lock_guard lock(state_->mutex);
+        state_->arriving.insert(*key);
+    }
     raw.commit(*kept, std::move(committed));
 }
 
@@ -158,18 +180,18 @@ std::optional<Batch> Queue::State::batch_of(const Schedule::Claim& claim, const 
     }
     if (!batch.which.empty()) return batch;
     // A reload led it elsewhere at this very moment, or the index knew it otherwise.
-    schedule.put(claim.key, waiting_of(*message), parts.now());
-    schedule.unclaim(claim, parts.now());
+    schedule.settle(claim, waiting_of(*message), parts.now());
     return std::nullopt;
 }
 
 std::optional<Batch> Queue::claim(const Destination& destination, Time now) {
+    const auto rate = state_->parts.rate(destination);
     // What cannot be read is set aside, and the next one is taken.
     for (;;) {
         std::optional<Schedule::Claim> claim;
         {
             std::lock_guard lock(state_->mutex);
-            claim = state_->schedule.claim(destination, now);
+            claim = state_->schedule.claim(destination, now, rate);
         }
         if (!claim) return std::nullopt;
         if (auto batch = state_->batch_of(*claim, destination)) return batch;
@@ -182,10 +204,16 @@ std::optional<Batch> Queue::claim_overdue(const Destination& destination, Time n
         std::optional<Schedule::Claim> claim;
         {
             std::lock_guard lock(state_->mutex);
-            claim = state_->schedule.claim_older(destination, now, now - std::min(retry.delay_notice, retry.expiry));
+            claim = state_->schedule.claim_anyway(destination, now);
         }
         if (!claim) return std::nullopt;
-        if (auto batch = state_->batch_of(*claim, destination)) return batch;
+        auto batch = state_->batch_of(*claim, destination);
+        if (batch && batch->message.received < now - std::min(retry.delay_notice, retry.expiry)) return batch;
+        if (!batch) continue;
+        // The longest due has not waited long enough: nor have the others, as a rule.
+        std::lock_guard lock(state_->mutex);
+        state_->schedule.unclaim(*claim, now);
+        return std::nullopt;
     }
 }
 

@@ -46,6 +46,8 @@ public:
             {};  // runs what reads the disk for a notice; empty: at once
         // By LMTP or into a mailbox: nobody behind it reports on success.
         std::function<bool(const Destination&)> is_final = [](const Destination&) { return false; };
+        // Messages a minute there; 0: as many as it takes.
+        std::function<std::size_t(const Destination&)> rate = [](const Destination&) { return std::size_t{0}; };
     };
     explicit Queue(Parts parts);
     ~Queue();

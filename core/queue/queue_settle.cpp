@@ -140,7 +140,7 @@ void Queue::record(const std::shared_ptr<Settled>& settled) {
     const auto key = *key_of(settled->batch.message.id);
     std::unique_lock lock(state_->mutex);
     const auto before = state_->kept(key);
-    if (!before || !state_->schedule.contains(key)) {
+    if (!before || !state_->schedule.tracks(key)) {
         lock.unlock();
         return settled->done();
     }
@@ -167,8 +167,7 @@ void Queue::record(const std::shared_ptr<Settled>& settled) {
                 state_->schedule.erase(key);
                 state_->forget(key);
             } else if (const auto kept = state_->kept(key)) {
-                state_->schedule.unclaim({key, settled->batch.claim}, now);
-                state_->schedule.put(key, waiting_of(*kept), now);
+                state_->schedule.settle({key, settled->batch.claim}, waiting_of(*kept), now);
             }
         }
         state_->changed();
@@ -189,7 +188,10 @@ void Queue::settle_and_wait(const Batch& batch, const std::vector<smtp::Recipien
 // `told` false: the spool failed.
 void Queue::notify(const QueuedMessage& message, const std::vector<Reported>& reports, std::function<void(bool)> told) {
     auto& parts = state_->parts;
-    const auto returned = returned_part(parts.spool, message, reports);
+    QueuedRecipient back;
+    back.domain = message.sender.substr(message.sender.rfind('@') + 1);
+    const bool mutual = parts.router({}, back).requirement.starts_with("mutual");
+    const auto returned = returned_part(parts.spool, message, reports, mutual);
     auto made = notice(message, reports, parts.fqdn, parts.spool.new_id(), parts.now(), returned);
     auto incoming = parts.spool.begin();
     if (!incoming || !(*incoming)->append(made.text)) return told(false);

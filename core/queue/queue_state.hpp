@@ -4,6 +4,8 @@
 #include <deque>
 #include <mutex>
 #include <queue/queue.hpp>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace postern::queue {
 
@@ -16,6 +18,7 @@ struct Queue::State {
 
     // Under the mutex:
     Schedule schedule;
+    std::unordered_set<MessageKey, MessageKeyHash> arriving;  // handed to the spool, not scheduled yet
     // Envelopes that were used lately or are in flight: a copy of what the spool has, the newest.
     std::unordered_map<MessageKey, std::shared_ptr<const QueuedMessage>, MessageKeyHash> envelopes;
     std::deque<MessageKey> used;  // the oldest first
@@ -23,6 +26,8 @@ struct Queue::State {
     void keep(const MessageKey& key, QueuedMessage message);
     void forget(const MessageKey& key);
     std::shared_ptr<const QueuedMessage> kept(const MessageKey& key) const;
+    // The schedule tracks it from here on, as it is now; false: it is not there, or only just coming in.
+    bool adopt(const MessageKey& key);
 
     // Without the mutex:
     void changed();

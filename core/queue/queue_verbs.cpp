@@ -7,11 +7,10 @@
 namespace postern::queue {
 
 std::vector<MessageKey> QueueVerbs::candidates(const Selection& selection) const {
-    std::lock_guard lock(queue_.state_->mutex);
-    if (selection.ids.empty()) return queue_.state_->schedule.keys();
+    if (selection.ids.empty()) return queue_.state_->parts.spool.keys();
     std::vector<MessageKey> keys;
     for (const auto& id : selection.ids)
-        if (const auto key = key_of(id); key && queue_.state_->schedule.contains(*key)) keys.push_back(*key);
+        if (const auto key = key_of(id)) keys.push_back(*key);
     return keys;
 }
 
@@ -23,7 +22,6 @@ void QueueVerbs::list(const Selection& selection, const std::function<bool(const
         {
             // Past the queue's memory: a look at a million messages leaves what is hot in it.
             std::lock_guard lock(state.mutex);
-            if (!state.schedule.contains(key)) continue;
             listed.in_flight = state.schedule.in_flight(key);
             if (const auto kept = state.kept(key)) listed.message = *kept;
         }
@@ -53,7 +51,7 @@ std::string QueueVerbs::act_on(QueueVerb verb, const MessageKey& key, const Queu
     auto& state = *queue_.state_;
     {
         std::lock_guard lock(state.mutex);
-        if (!state.schedule.contains(key)) return "is delivered meanwhile";
+        if (!state.adopt(key)) return "is delivered meanwhile";
         if (state.schedule.in_flight(key)) return "is being delivered right now";
         if (verb == QueueVerb::retry) {
             if (message.held) return "is held: see postern queue release";
@@ -68,17 +66,22 @@ std::string QueueVerbs::act_on(QueueVerb verb, const MessageKey& key, const Queu
     if (verb == QueueVerb::bounce) return bounce(key, message);
     if (verb == QueueVerb::hold || verb == QueueVerb::release)
         return change_held(key, message, verb == QueueVerb::hold);
-    // Out of the schedule first: nobody delivers what is about to go.
+    // Claimed first: nobody delivers what is about to go.
+    std::optional<Schedule::Claim> claim;
     {
         std::lock_guard lock(state.mutex);
-        if (state.schedule.in_flight(key)) return "is being delivered right now";
+        claim = state.adopt(key) ? state.schedule.claim_all(key) : std::nullopt;
+    }
+    if (!claim) return "is being delivered right now";
+    const auto removed = remove_and_wait(state.parts.spool, message.id);
+    {
+        std::lock_guard lock(state.mutex);
+        if (!removed) {
+            state.schedule.unclaim(*claim, state.parts.now());
+            return removed.error().text;
+        }
         state.schedule.erase(key);
         state.forget(key);
-    }
-    if (auto removed = remove_and_wait(state.parts.spool, message.id); !removed) {
-        std::lock_guard lock(state.mutex);
-        state.schedule.put(key, waiting_of(message), state.parts.now());
-        return removed.error().text;
     }
     state.parts.log.warning("removed", "id=" + message.id + " from=<" + message.sender + ">: by postern queue remove");
     return {};
@@ -98,7 +101,7 @@ std::string QueueVerbs::change_held(const MessageKey& key, QueuedMessage message
     auto future = promise.get_future();
     {
         std::lock_guard lock(state.mutex);
-        if (!state.schedule.contains(key) || state.schedule.in_flight(key)) return "is being delivered right now";
+        if (!state.adopt(key) || state.schedule.in_flight(key)) return "is being delivered right now";
         state.schedule.put(key, waiting_of(message), now);
         state.keep(key, message);
         state.parts.spool.update(message, [&](Result<void> result) { promise.set_value(std::move(result)); });
@@ -115,7 +118,7 @@ std::string QueueVerbs::bounce(const MessageKey& key, const QueuedMessage& messa
     Batch batch;
     {
         std::lock_guard lock(state.mutex);
-        const auto claim = state.schedule.claim_all(key);
+        const auto claim = state.adopt(key) ? state.schedule.claim_all(key) : std::nullopt;
         if (!claim) return "is being delivered right now";
         batch.claim = claim->number;
         state.keep(key, message);

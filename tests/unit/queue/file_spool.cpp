@@ -5,6 +5,7 @@
 #include <fstream>
 #include <queue/envelope_text.hpp>
 #include <queue/file_spool.hpp>
+#include <queue/notice.hpp>
 #include <queue/queue.hpp>
 
 using namespace postern;
@@ -182,4 +183,20 @@ TEST_CASE("only opportunistic mail is tried in clear after a failed handshake", 
         REQUIRE(batch);
         CHECK(batch->clear_allowed == std::string(requirement).empty());
     }
+}
+
+TEST_CASE("what went over mutual TLS comes back whole only where the way back demands mutual TLS, too", "[queue]") {
+    Fixture f;
+    std::vector<Reported> failed(1), delayed(1);
+    delayed.front().action = Action::delayed;
+    auto one = f.message();
+    f.store(one);
+    CHECK(returned_part(*f.spool, one, failed, false).whole);
+    one.domain_secured = true;
+    CHECK_FALSE(returned_part(*f.spool, one, failed, false).whole);
+    CHECK(returned_part(*f.spool, one, failed, true).whole);
+    CHECK_FALSE(returned_part(*f.spool, one, delayed, true).whole);
+    one.domain_secured = false;
+    one.recipients[0].requirement = "mutual";
+    CHECK_FALSE(returned_part(*f.spool, one, failed, false).whole);
 }

@@ -13,12 +13,12 @@ struct Fixture {
     Schedule schedule{[this](const Waiting::Due& due) {
         return Destination{"smtp:" + (due.route.empty() ? connector : due.route), due.domain, due.requirement};
     }};
-    std::uint32_t count = 0;
+    std::uint64_t count = 0;
     MessageKey put(std::vector<std::string> domains, Time at = now) {
-        const MessageKey key{1, ++count};
+        const MessageKey key{++count, 0};
         Waiting waiting{id_of(key), now, false, {}};
         for (auto& domain : domains) waiting.due.push_back({domain, "", "", at});
-        schedule.put(key, waiting, now);
+        schedule.add(key, waiting, now);
         return key;
     }
     std::vector<std::string> due(Time at = now) const {
@@ -55,12 +55,13 @@ TEST_CASE("a message for two destinations is claimed for each, and goes when bot
     const auto b = f.schedule.claim(Fixture::to("b.example"), now), c = f.schedule.claim(Fixture::to("c.example"), now);
     REQUIRE(b);
     REQUIRE(c);
-    f.schedule.unclaim(*b, now);
-    f.schedule.put(key, {id_of(key), now, false, {{"c.example", "", "", now}}}, now);
+    f.schedule.settle(*b, {id_of(key), now, false, {{"c.example", "", "", now}}}, now);
     CHECK(f.due().empty());
     CHECK(f.schedule.in_flight(key));
     f.schedule.unclaim(*c, now);
     CHECK(f.due() == std::vector<std::string>{"c.example"});
+    CHECK_FALSE(f.schedule.tracks(key));  // it waits for one way alone
+    f.schedule.adopt(key, {id_of(key), now, false, {{"c.example", "", "", now}}});
     f.schedule.erase(key);
     CHECK(f.due().empty());
     CHECK(f.schedule.destinations().empty());
@@ -98,13 +99,16 @@ TEST_CASE("new mail for a destination that is put off has it tried again soon", 
 TEST_CASE("a held message is not due until it is let go", "[schedule]") {
     Fixture f;
     const auto key = f.put({"b.example"});
-    Waiting waiting{id_of(key), now, true, {{"b.example", "", "", now}}};
+    Waiting waiting{id_of(key), now, false, {{"b.example", "", "", now}}};
+    f.schedule.adopt(key, waiting);
+    waiting.held = true;
     f.schedule.put(key, waiting, now);
     CHECK(f.due().empty());
-    CHECK(f.schedule.claim_all(key));
+    f.schedule.adopt(key, waiting);
+    const auto claim = f.schedule.claim_all(key);
+    REQUIRE(claim);
     waiting.held = false;
-    f.schedule.unclaim({key, 1}, now);
-    f.schedule.put(key, waiting, now);
+    f.schedule.settle(*claim, waiting, now);
     CHECK(f.due().size() == 1);
 }
 
@@ -137,4 +141,38 @@ TEST_CASE("what a hundred thousand wait for costs others nothing", "[schedule]")
         f.schedule.erase(key);
     }
     CHECK(f.schedule.size() == 100000);
+}
+
+TEST_CASE("a rate lets through so many a minute, evenly, whatever waits", "[schedule]") {
+    Fixture f;
+    for (int i = 0; i < 5; ++i) f.put({"b.example"});
+    const auto to = Fixture::to("b.example");
+    CHECK(f.schedule.claim(to, now, 120));
+    CHECK(f.schedule.claim(to, now, 120));
+    CHECK_FALSE(f.schedule.claim(to, now, 120));
+    CHECK(f.due().empty());
+    CHECK(f.schedule.next_due(now) == now + std::chrono::seconds(1));
+    CHECK(f.schedule.claim(to, now + std::chrono::seconds(1), 20));
+    CHECK_FALSE(f.schedule.claim(to, now + std::chrono::seconds(3), 20));
+    CHECK(f.schedule.claim(to, now + std::chrono::seconds(4), 20));
+    CHECK(f.schedule.claim(to, now + std::chrono::seconds(4), 0));
+}
+
+TEST_CASE("what an administrator changes by hand counts, and nothing of it is left when it is gone", "[schedule]") {
+    Fixture f;
+    const auto later = now + std::chrono::hours(1);
+    const auto key = f.put({"b.example"}, later);
+    Waiting waiting{id_of(key), now, false, {{"b.example", "", "", later}}};
+    CHECK_FALSE(f.schedule.tracks(key));
+    f.schedule.adopt(key, waiting);
+    waiting.due.front().next_attempt = now;
+    f.schedule.put(key, waiting, now);
+    const auto claim = f.schedule.claim(Fixture::to("b.example"), now);
+    REQUIRE(claim);
+    CHECK(claim->key == key);
+    CHECK_FALSE(f.schedule.claim(Fixture::to("b.example"), later));  // its older item counts no more
+    f.schedule.erase(key);
+    CHECK(f.schedule.size() == 0);
+    CHECK(f.schedule.destinations().empty());
+    CHECK_FALSE(f.schedule.claim(Fixture::to("b.example"), later));
 }
