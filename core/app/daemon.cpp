@@ -28,7 +28,7 @@ constexpr int exit_config = 78, exit_system = 71;
 
 class Daemon {
 public:
-    Daemon(const DaemonOptions& options, Log& log) : options_(options), log_(log), alarms_(log, counters_) {}
+    Daemon(const DaemonOptions& options, StderrLog& log) : options_(options), log_(log), alarms_(log, counters_) {}
     int run();
 
 private:
@@ -50,13 +50,14 @@ private:
     std::unique_ptr<script::ScriptHost> script_host(const net::Generation& generation);
 
     DaemonOptions options_;
-    Log& log_;
+    StderrLog& log_;
     Counters counters_;
     Alarms alarms_;
     asio::io_context loop_{1};
     asio::thread_pool pool_{8}, token_pool_{2};
     asio::thread_pool reload_pool_{1};
     net::HandshakeMemory handshakes_;
+    net::WarmConnections warm_;
     std::mutex generation_mutex_;
     std::shared_ptr<const net::Generation> generation_;
     std::weak_ptr<const net::Generation> applied_;  // what plugins take up: a moment before sessions do
@@ -121,6 +122,10 @@ bool Daemon::first_generation() {
         log_.error("start-failed", became.error().text);
         return false;
     }
+    if (auto kept = settings.log_file.empty() ? Result<void>() : log_.also_to(settings.log_file); !kept) {
+        log_.error(kept.error().id, kept.error().text);
+        return false;
+    }
     auto parts = host_parts();
     parts.state_folder = settings.state;
     plugins_ = std::make_unique<plugins::PluginSet>(std::move(parts));
@@ -163,6 +168,11 @@ void Daemon::make_parts() {
             if (destination.route == std::string(net::smtp_route) + connector.name) return connector.retry;
         return config::Retry{};
     };
+    parts.rate = [current](const queue::Destination& destination) -> std::size_t {
+        for (const auto& connector : current()->settings->send_connectors)
+            if (destination.route == std::string(net::smtp_route) + connector.name) return connector.rate;
+        return 0;
+    };
     parts.is_final = [current](const queue::Destination& destination) {
         for (const auto& connector : current()->settings->send_connectors)
             if (destination.route == std::string(net::smtp_route) + connector.name) return connector.lmtp;
@@ -172,7 +182,7 @@ void Daemon::make_parts() {
     resolver_ = std::make_unique<net::Resolver>(loop_, generation_->settings->resolver);
     services_ = std::make_unique<net::Services>(net::Services{
         log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
-        [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); }, token_pool_});
+        [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); }, token_pool_, warm_});
     listeners_ = std::make_unique<Listeners>(loop_, *services_, workers_, draining_);
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
     admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_, generation_->settings});

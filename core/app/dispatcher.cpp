@@ -21,6 +21,7 @@ void Dispatcher::start() {
 void Dispatcher::stop() {
     stopped_ = true;
     services_.queue.on_change({});
+    services_.warm.end();
     timer_.cancel();
 }
 
@@ -39,11 +40,13 @@ void Dispatcher::look() {
     services_.queue.due(now, [&](const queue::Destination& destination, std::size_t waiting) {
         const auto found = active_.find(destination);
         const auto active = found == active_.end() ? 0 : found->second;
+        const auto idle = active ? services_.warm.idle(destination) : 0;
         // Each look may add one: a burst opens connections as fast as it lasts, and what is warm serves the rest.
-        if (active < waiting && active < concurrency(destination)) wanted.push_back(destination);
+        if (active - idle < waiting && (idle > 0 || active < concurrency(destination))) wanted.push_back(destination);
         return under_way_ + wanted.size() < most_under_way;
     });
-    for (const auto& destination : wanted) launch(destination);
+    for (const auto& destination : wanted)
+        if (!services_.warm.wake(destination)) launch(destination);
     auto sleep = std::chrono::duration_cast<std::chrono::milliseconds>(longest_sleep);
     if (const auto next = services_.queue.next_due(); next && *next > now)
         sleep = std::min(sleep, std::chrono::ceil<std::chrono::milliseconds>(*next - now));

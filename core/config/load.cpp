@@ -23,7 +23,7 @@ void Loader::check_list(const SettingsNode& list) {
     if (!list.value.empty()) problem(list, "is a list: write it as a block, one entry a line");
     for (const auto& one : list.children) {
         // An address space has its cost behind it; everything else is one word.
-        if (!one.value.empty() && list.key != "address_spaces")
+        if (!one.value.empty() && list.key != "address_spaces" && list.key != "stub")
             problem(one, "one entry a line in " + list.key + "; what is \"" + one.value + "\"?");
         if (!one.children.empty()) problem(one, "an entry of " + list.key + " holds no block");
     }
@@ -109,6 +109,7 @@ void Loader::walk(const SettingsNode& top) {
     std::size_t format = 0;
     choice(top, "spool_format", {"log", "files"}, format);
     settings_.spool_format = format == 0 ? "log" : "files";
+    text(top, "log_file", settings_.log_file);
     text(top, "state", settings_.state);
     text(top, "control_socket", settings_.control_socket);
     text(top, "postmaster_notify", settings_.postmaster_notify);
@@ -133,6 +134,12 @@ void Loader::walk(const SettingsNode& top) {
                 for (const auto& one : forward->children) {
                     if (auto endpoint = parse_endpoint(one.key)) settings_.resolver.forward.push_back(*endpoint);
                     else problem(one, "is no address:port");
+                }
+            if (const auto* stub = node.find("stub"))
+                for (const auto& one : stub->children) {
+                    if (auto endpoint = parse_endpoint(one.value))
+                        settings_.resolver.stub.emplace_back(one.key, *endpoint);
+                    else problem(one, "needs the server's address:port behind the zone");
                 }
         }
         if (node.key == "intermediates")

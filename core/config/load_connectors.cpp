@@ -148,6 +148,8 @@ void Loader::send_connector(const SettingsNode& node) {
     choice(node, "protocol_logging_level", {"none", "verbose", "decisions"}, chosen);
     connector.protocol_logging = static_cast<ProtocolLogging>(chosen);
     take(node, "concurrency", connector.concurrency, parse_count, "a number above 0");
+    take(node, "keep_idle", connector.keep_idle, parse_duration, "a duration such as 10s");
+    take(node, "rate", connector.rate, parse_number, "a number");
     if (const auto* retry = node.find("retry")) {
         check_keys(*retry, "retry");
         take(*retry, "quick", connector.retry.quick, parse_duration, "a duration such as 60s");

@@ -118,6 +118,8 @@ struct SendConnector {
     ProtocolLogging protocol_logging = ProtocolLogging::none;
     Retry retry;
     std::size_t concurrency = 10;  // connections a destination
+    std::chrono::seconds keep_idle{10};
+    std::size_t rate = 0;  // messages a minute and destination; 0: no limit
 };
 
 enum class RecipientsFrom : std::uint8_t { file, any };
@@ -137,7 +139,8 @@ struct PluginEntry {
 
 enum class Dnssec : std::uint8_t { off, log, on };
 struct Resolver {
-    std::vector<Endpoint> forward;  // empty: the system's resolvers
+    std::vector<Endpoint> forward;                       // empty: the system's resolvers
+    std::vector<std::pair<std::string, Endpoint>> stub;  // a zone, and who has it
     Dnssec dnssec = Dnssec::log;
     bool operator==(const Resolver&) const = default;
 };
@@ -148,6 +151,7 @@ struct Settings {
     std::string fqdn;
     std::string spool = "/var/spool/postern", state = "/var/lib/postern", control_socket = "/run/postern/control";
     std::string spool_format = "log";
+    std::string log_file;                 // empty: none
     std::string postmaster_notify, user;  // user: whom to become after binding; empty = stay
     std::string authserv_id, method = "x-domain-secured";
     unsigned workers = 0;  // 0: one a core

@@ -13,6 +13,9 @@ using smtp::ClientDo;
 static constexpr std::chrono::seconds write_time{180};  // RFC 5321 4.5.3.2.5
 static constexpr std::chrono::minutes longest_transaction{30};
 static constexpr std::uint64_t slowest_octets_per_second = 1024;
+// What was judged at its beginning - certificates, revocation - is judged anew at the latest then.
+static constexpr std::chrono::minutes longest_life{10};
+static constexpr std::chrono::seconds probe_time{30};
 static constexpr std::uint64_t sent_whole = 64u << 10;  // along with its envelope
 
 awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, ProtocolLog& log) {
@@ -22,6 +25,9 @@ awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, Pro
             if (name == host.name || name == host.address.to_string()) pinned_ = &server;
     outcome_ = {};  // what another host proved counts for nothing here
     envelope_travelled_ = greeted_ = served_ = false;
+    identity_ = {};
+    lives_until_ = within(longest_life);
+    once_ = batch_->clear_allowed;
     smtp::ClientSession machine(client_settings());
     renew_deadlines(machine);
     for (bool open = true; open;) {
@@ -98,14 +104,64 @@ awaitable<void> OutboundDelivery::read(const Host& host, Stream& stream, smtp::C
     }
 }
 
+// What is due later goes under the configuration and the certificate that hold then, over a connection of its own.
+bool OutboundDelivery::may_go_on() const {
+    if (!served_) return true;
+    return !once_ && worker_.generation == generation_ && std::chrono::steady_clock::now() < lives_until_ &&
+           (!identity_ || generation_->identity(*connector_).get() == identity_.get());
+}
+
+bool OutboundDelivery::claim_next() {
+    if (may_go_on()) batch_ = services_.queue.claim(destination_, std::chrono::system_clock::now());
+    return batch_.has_value();
+}
+
+void OutboundDelivery::newer_generation() {
+    if (waiting_) waiting_->interrupt();
+}
+
+// Stands idle until its destination has mail again: batch_, or woken to look for it behind a RSET. False: its time is
+// over, the peer has closed or spoken unasked, or all end.
+awaitable<bool> OutboundDelivery::more_comes(Stream& stream) {
+    if (connector_->keep_idle.count() == 0 || !may_go_on()) co_return false;
+    struct Waiting {
+        Stream* stream;  // null: it waits no longer
+    };
+    auto waiting = std::make_shared<Waiting>(Waiting{&stream});
+    auto executor = co_await asio::this_coro::executor;
+    auto wake = [executor, waiting] {
+        asio::post(executor, [waiting] {
+            if (waiting->stream) waiting->stream->interrupt();
+        });
+    };
+    const auto ticket = services_.warm.enter(destination_, std::move(wake));
+    if (!ticket) co_return false;
+    // What came in since the last look was left to us.
+    if (claim_next()) {
+        waiting->stream = nullptr;
+        services_.warm.leave(*ticket);
+        co_return true;
+    }
+    waiting_ = &stream;
+    worker_.holders.insert(this);
+    std::string unasked;
+    const auto ended = co_await stream.read(unasked, within(connector_->keep_idle));
+    worker_.holders.erase(this);
+    waiting_ = waiting->stream = nullptr;
+    const bool woken = !services_.warm.leave(*ticket);
+    co_return woken&& ended == Read::timed_out && !services_.warm.ended();
+}
+
 awaitable<void> OutboundDelivery::next_batch(const Host& host, Stream& stream, smtp::ClientSession& machine,
                                              ProtocolLog& log) {
-    // What is due later goes under the configuration that holds then, over a connection of its own.
-    const bool current = !served_ || worker_.generation == generation_;
-    if (!batch_ && current) batch_ = services_.queue.claim(destination_, std::chrono::system_clock::now());
-    if (!batch_) {
-        machine.quit();
-        co_return;
+    if (!batch_ && !claim_next()) {
+        const bool comes = served_ && co_await more_comes(stream);
+        if (!comes || !may_go_on()) machine.quit();
+        else if (!batch_) {
+            transaction_until_ = within(probe_time);
+            machine.probe();
+        }
+        if (!batch_) co_return;
     }
     if (!std::exchange(greeted_, true)) {
         std::vector<Detail> details{{"host", host.name}, {"extensions", machine.extensions()}};

@@ -94,7 +94,7 @@ smtp::ClientSettings OutboundDelivery::client_settings() const {
 awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, smtp::ClientSession& machine,
                                             ProtocolLog& log) {
     TlsClientOptions options;
-    options.identity = generation_->identity(*connector_);
+    options.identity = identity_ = generation_->identity(*connector_);
     error_code literal;
     asio::ip::make_address(host.name, literal);
     if (literal) options.server_name = host.name;

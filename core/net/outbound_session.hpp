@@ -12,12 +12,13 @@
 
 namespace postern::net {
 
-class OutboundDelivery {
+class OutboundDelivery final : public GenerationHolder {
 public:
     OutboundDelivery(Services& services, Worker& worker, queue::Destination destination);
 
     // Nothing: the connection served what it could. A failure: no host took the first batch, and this is why.
     awaitable<std::optional<smtp::ClientFailure>> run(queue::Batch first);
+    void newer_generation() override;  // told while it waits for more to send
 
 private:
     struct Host {
@@ -52,6 +53,9 @@ private:
     awaitable<void> start_tls(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> ask_peer(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
     awaitable<void> next_batch(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
+    bool may_go_on() const;
+    bool claim_next();
+    awaitable<bool> more_comes(Stream& stream);
     void renew_deadlines(const smtp::ClientSession& machine);
     awaitable<void> flush(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log, smtp::ClientDo what);
     awaitable<void> read(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
@@ -83,6 +87,10 @@ private:
     bool served_ = false;              // a server had its say about a message on this connection
     bool continued_ = false;           // TLS on this connection continued an earlier session, or broke offering to
     bool anew_ = false;                // it is not to
+    bool once_ = false;                // in clear by the exception for one message
+    Ref<TlsIdentity> identity_;        // what we showed on this connection
+    Deadline lives_until_{};           // from then on it takes nothing new
+    Stream* waiting_ = nullptr;        // for more to send
     std::optional<smtp::ClientFailure> failure_;
 };
 

@@ -37,6 +37,8 @@ struct Resolver::State : std::enable_shared_from_this<State> {
         ub_ctx_set_option(context, "do-not-query-localhost:", "no");
         for (const auto& forward : settings.forward)
             ub_ctx_set_fwd(context, (forward.address + "@" + std::to_string(forward.port)).c_str());
+        for (const auto& [zone, server] : settings.stub)
+            ub_ctx_set_stub(context, zone.c_str(), (server.address + "@" + std::to_string(server.port)).c_str(), 0);
         if (settings.forward.empty()) ub_ctx_resolvconf(context, nullptr);
         socket.assign(ub_fd(context));
         wait();

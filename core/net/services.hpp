@@ -10,6 +10,7 @@
 #include <mutex>
 #include <net/asio.hpp>
 #include <net/resolver.hpp>
+#include <net/warm_connections.hpp>
 #include <plugins/plugin_set.hpp>
 #include <policy/events.hpp>
 #include <queue/queue.hpp>
@@ -82,6 +83,7 @@ struct Services {
     // Tells who listens at an event that belongs to no session, on one worker, later. Any thread.
     std::function<void(std::shared_ptr<const policy::AskedQuestion>)> announce;
     asio::thread_pool& token_pool;  // apart from `pool`: a token that hangs holds up no commit
+    WarmConnections& warm;
 };
 
 // A session, which may sit idle for long: told on its worker's thread that a newer generation is in force, so that what

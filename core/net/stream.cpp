@@ -40,6 +40,12 @@ void Stream::arm(Deadline deadline) {
     });
 }
 
+void Stream::interrupt() {
+    timed_out_ = true;
+    error_code ignored;
+    socket_.cancel(ignored);
+}
+
 awaitable<Read> Stream::read_raw(std::string& into, Deadline deadline) {
     auto self = shared_from_this();
     arm(deadline);

@@ -25,6 +25,8 @@ public:
     // `slow`: the pool for the next step, where our key lies in a token and the step may block; null for this thread.
     using Slow = std::function<asio::thread_pool*()>;
     awaitable<bool> handshake(Ref<TlsSession> session, Deadline deadline, Slow slow, OnHello on_hello = {});
+    // On its worker's thread: the read that waits ends as if its time were over.
+    void interrupt();
     void close();
 
     const TlsSession* tls() const { return tls_.get(); }

@@ -46,6 +46,10 @@ void State::handle(const PeerReply& reply) {
         case Awaited::rset:
             active = true;
             return finish();
+        case Awaited::probe:
+            if (reply.kind() != 2) return refuse_politely({{}, "4.5.0", "RSET was answered " + reply.text(), false});
+            todo = ClientDo::ready;
+            return;
         case Awaited::quit:
             todo = ClientDo::close;
     }

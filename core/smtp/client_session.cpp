@@ -62,6 +62,7 @@ std::chrono::seconds ClientSession::deadline() const {
             return whole * 2;
         case Awaited::quit:
         case Awaited::rset:
+        case Awaited::probe:
             return whole / 5;
         default:
             return whole;
@@ -108,6 +109,12 @@ void ClientSession::peer_refused(const Failure& failure) {
 
 void ClientSession::connection_refused_by_alert(const Failure& failure) {
     state_->fail(failure.token, "4.7.5", failure.text);
+}
+
+void ClientSession::probe() {
+    state_->data_sent = false;
+    state_->send("RSET");
+    state_->expect(Awaited::probe);
 }
 
 void ClientSession::quit() {

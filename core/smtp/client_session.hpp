@@ -102,6 +102,8 @@ public:
     // The peer's alert came after the handshake: its verdict on our certificate ("own-certificate-refused").
     void connection_refused_by_alert(const Failure& failure);
 
+    // Between transactions: RSET, to see whether the server is still there. Then ready, or close.
+    void probe();
     void begin(ClientTransaction transaction);
     bool message_sent() const;  // whole, in this transaction: from then on the server may have it
     bool wants_chunks() const;  // the message goes by BDAT: its size must be right

@@ -21,6 +21,7 @@ enum class Awaited : std::uint8_t {
     final_dot,
     nobody,
     rset,
+    probe,
     quit
 };
 

@@ -2,6 +2,7 @@
 """Servers that lie, stall and break off, and names that lead nowhere: each line of the table is one of them, what the
 delivery line must say of it, and that everybody else's mail goes on. Nothing is lost and nothing hangs."""
 import os
+import socket
 import sys
 import tempfile
 
@@ -146,6 +147,21 @@ NAMES = [
 ]
 
 
+def own_address():
+    """An address of this machine that is no loopback; none where it has none. Connecting a datagram socket sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(('192.0.2.1', 9))
+        except OSError:
+            return None
+        return probe.getsockname()[0]
+
+
+OWN = own_address()
+if OWN:
+    NAMES.append(('our-address', [dns.mx(10, 'mx.our-address.example')], ['bounced:', 'status=5.4.6']))
+
+
 class Hostiles(World):
     def __init__(self, build, folder):
         super().__init__(build, folder)
@@ -154,7 +170,9 @@ class Hostiles(World):
         records = {'link-local.example': [], 'host.link-local.example': [dns.address('169.254.1.1')],
                    'loop2.example': [dns.cname('loop.example')],
                    'choosy.example': [dns.mx(10, 'mx.choosy.example')], 'mx.choosy.example': [dns.address('127.0.4.250')],
-                   'many.example': []}
+                   'many.example': [],}
+        if OWN:
+            records['mx.our-address.example'] = [dns.address(OWN)]
         for number, (name, script, _) in enumerate(self.table):
             records[name + '.example'] = [dns.mx(10, f'mx.{name}.example')]
             records[f'mx.{name}.example'] = [dns.address(f'127.0.4.{number + 1}')]

@@ -14,7 +14,7 @@ from lab.hostile import Hostile
 from lab.partners import CONTOSO, WOODGROVE, World
 from lab.process import wait_until, write
 
-HUB, OLD, SMART = '127.0.6.1', '127.0.6.2', '127.0.6.3'
+HUB, OLD, SMART, MODERN, NOBODY = (f'127.0.6.{n}' for n in range(1, 6))
 DATA = {}
 
 
@@ -38,6 +38,13 @@ def old(peer):
     DATA['old'] = '\n'.join(peer.heard)
 
 
+def modern(peer):
+    """Takes DSN, and so sees to what was asked."""
+    peer.greet('SIZE', 'DSN')
+    peer.take_mail()
+    DATA['modern'] = '\n'.join(peer.heard)
+
+
 def smart(leaf, root):
     def script(peer):
         peer.greet('STARTTLS', 'AUTH PLAIN')
@@ -58,9 +65,12 @@ class Noticing(World):
         smart_leaf = self.woodgrove_ca.leaf('smart', ['smart.example'])
         Hostile(HUB, self.port, hub)
         Hostile(OLD, self.port, old)
+        Hostile(MODERN, self.port, modern)
         Hostile(SMART, self.port, smart(smart_leaf, self.root.certificate))
         names = dns.Names({'old.example': [dns.mx(10, 'mx.old.example')], 'mx.old.example': [dns.address(OLD)],
+                           'modern.example': [dns.mx(10, 'mx.modern.example')], 'mx.modern.example': [dns.address(MODERN)],
                            'refused.example': dns.NXDOMAIN})
+        inside = dns.Names({'inside.example': [dns.mx(10, 'mx.inside.example')], 'mx.inside.example': [dns.address(MODERN)]})
         password = write(folder + '/password', 's3cret\n', 0o600)
         more = f'''trusted_servers {{
   hub {{
@@ -93,6 +103,22 @@ send_connector Smart {{
     127.0.0.0/8
   }}
 }}
+send_connector Patient {{
+  address_spaces {{
+    slow.example 1
+  }}
+  smart_host {NOBODY}
+  port {self.port}
+  allow_destinations {{
+    127.0.0.0/8
+  }}
+  retry {{
+    quick 1s
+    quick_tries 1000
+    delay_notice 2s
+    expiry 5s
+  }}
+}}
 accepted_domain hub.example {{
   recipients any
   deliver Hub
@@ -107,7 +133,8 @@ partner far.example {{
 '''
         text = self.text(CONTOSO, WOODGROVE, self.contoso_leaf, more=more)
         text = text.replace('tls_send_domain_secure_list {\n', 'tls_send_domain_secure_list {\n  far.example\n')
-        self.contoso.configure(text.replace(f'127.0.0.1:{self.dns.port}', f'127.0.0.1:{names.port}'))
+        text = text.replace(f'127.0.0.1:{self.dns.port}', f'127.0.0.1:{names.port}')
+        self.contoso.configure(text.replace('  dnssec off', f'  stub {{\n    inside.example 127.0.0.1:{inside.port}\n  }}\n  dnssec off'))
 
     def relay(self, recipient, subject, options=(), rcpt_options=(), body='Good morning.', more=''):
         with Sender(self.contoso, leaf=self.leaf, source='127.0.3.1') as session:
@@ -146,6 +173,44 @@ def converted(world):
           'Content-Transfer-Encoding: quoted-printable')
 
 
+def passed_on(world):
+    """What the sender asked goes to the next server as it was asked; that one tells him."""
+    world.relay('eve@modern.example', 'passed on', ['RET=HDRS', 'ENVID=passed+2Bon'],
+                ['NOTIFY=SUCCESS,DELAY', 'ORCPT=rfc822;Eve+40modern.example'])
+    check('the server took it', world.contoso.process.wait_for('to=<eve@modern.example>'), 'delivered:')
+    check('NOTIFY, RET, ENVID and ORCPT are passed on', DATA['modern'], 'RET=HDRS', 'ENVID=passed+2Bon',
+          'NOTIFY=SUCCESS,DELAY', 'ORCPT=rfc822;Eve+40modern.example')
+    assert not any('passed+on' in one for one in world.contoso.mailbox('bob@contoso.com'))
+    print('ok: and we tell nothing ourselves')
+
+
+def inside(world):
+    """A zone that the resolver's forwarder does not know."""
+    world.relay('eve@inside.example', 'inside')
+    check('resolver stub: its own server is asked', world.contoso.process.wait_for('to=<eve@inside.example>'), 'delivered:')
+
+
+def waited(world):
+    """The durations of the connector's `retry`: told once that it is late, then that it is given up."""
+    world.relay('eve@slow.example', 'late', ['ENVID=late'], ['NOTIFY=DELAY,FAILURE'])
+    told = wait_until(lambda: (found := [one for one in world.contoso.mailbox('bob@contoso.com')
+                                         if 'Original-Envelope-Id: late' in one]) and
+                      any('Action: failed' in one for one in found) and found, 'the notice of the expiry')
+    delayed = [one for one in told if 'Action: delayed' in one]
+    assert len(told) == 2 and len(delayed) == 1, told
+    check('told once that it waits', delayed[0], 'Your message is delayed', 'Will-Retry-Until: ', 'Status: 4.4.1',
+          'text/rfc822-headers')
+    check('and that it is given up', next(one for one in told if 'Action: failed' in one), 'could not be delivered',
+          'Connection refused', 'Good morning.')
+    check('the log says why', world.contoso.process.wait_for('tried until it expired'), 'to=<eve@slow.example>')
+    since = world.contoso.process.mark()
+    world.relay('eve@slow.example', 'unasked', ['ENVID=unasked'], ['NOTIFY=FAILURE'])
+    world.contoso.process.wait_for('tried until it expired', since)
+    wait_until(lambda: [one for one in world.contoso.mailbox('bob@contoso.com') if 'Id: unasked' in one], 'the failure notice')
+    assert not [one for one in world.contoso.mailbox('bob@contoso.com') if 'Id: unasked' in one and 'delayed' in one]
+    print('ok: no delay is told where only failures were asked for')
+
+
 def late(world):
     process = world.contoso.process
     since = process.mark()
@@ -170,7 +235,7 @@ def main():
         world = Noticing(sys.argv[1], folder)
         world.contoso.start()
         try:
-            for scenario in (told, converted, late, authenticated):
+            for scenario in (told, converted, passed_on, inside, waited, late, authenticated):
                 scenario(world)
         except BaseException:
             print('\n'.join(world.contoso.process.lines[-30:]))
