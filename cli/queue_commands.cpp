@@ -51,7 +51,7 @@ int by_ourselves(const Place& place, const std::vector<std::string>& words) {
     {
         queue::Queue queue(std::move(parts));
         if (auto recovered = queue.recover(); !recovered) return failed(recovered.error());
-        status = print_result(app::queue_command(queue, **opened, words));
+        status = print_result(app::queue_command(queue, **opened, place.settings.log_file, words));
         opened->reset();  // its threads end before the queue does
     }
     return status;

@@ -10,7 +10,9 @@ namespace postern::app {
 
 // On the pool: it may read a million envelopes.
 static net::awaitable<VerbResult> ask_queue(const AdminParts& parts, std::vector<std::string> words) {
-    auto work = [&] { return queue_command(parts.services.queue, parts.services.spool, words); };
+    auto work = [&] {
+        return queue_command(parts.services.queue, parts.services.spool, parts.started->log_file, words);
+    };
     auto result = co_await net::off_loop(parts.services.pool, std::move(work));
     co_return result;
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <app/log_sink.hpp>
 #include <app/queue_command.hpp>
 #include <boost/json.hpp>
 #include <charconv>
@@ -18,7 +19,7 @@ const char* const queue_usage =
     "      WHICH: ID..., --domain D, --sender ADDRESS|@D|'<>', --reason TEXT, --older 4h, --younger 10m, --held, "
     "--all\n"
     "  trace ID|ADDRESS [--json]\n"
-    "      where a message is and what the last attempts said\n";
+    "      where a message is, what the last attempts said, and what log_file knows of it\n";
 
 namespace {
 
@@ -199,33 +200,44 @@ VerbResult act(queue::QueueVerbs& verbs, queue::QueueVerb verb, const std::strin
     return result;
 }
 
-VerbResult trace(queue::QueueVerbs& verbs, const std::vector<std::string>& words) {
+// What waits of it, and what the log says of it, also where it is long gone.
+VerbResult trace(queue::QueueVerbs& verbs, const std::string& log_file, const std::vector<std::string>& words) {
     auto parsed = parse(words, 1);
     if (!parsed.fault.empty() || parsed.which.ids.size() != 1) return usage(parsed.fault);
     const auto wanted = parsed.which.ids.front();
-    if (queue::key_of(wanted)) return list(verbs, parsed, true);
-    json::array all;
+    const bool is_id = queue::key_of(wanted).has_value();
+    if (!is_id) parsed.which.ids.clear();
+    json::array waiting, lines;
     std::string text;
-    parsed.which.ids.clear();
     verbs.list(parsed.which, [&](const queue::ListedMessage& one) {
-        const bool named = one.message.sender == wanted ||
+        const bool named = is_id || one.message.sender == wanted ||
                            std::ranges::find(one.message.recipients, wanted, &queue::QueuedRecipient::address) !=
                                one.message.recipients.end();
         if (!named) return true;
-        if (parsed.json) all.push_back(to_json(one));
-        else text += to_text(one, true);
-        return all.size() < parsed.limit;
+        waiting.push_back(to_json(one));
+        text += to_text(one, true);
+        return waiting.size() < parsed.limit;
     });
-    const bool found = !all.empty() || !text.empty();
-    if (parsed.json) text = json::serialize(all) + "\n";
-    return {found ? 0 : exit_nothing, text, found ? "" : "nothing from or to " + wanted + " waits\n"};
+    std::vector<std::string> said;
+    if (!log_file.empty()) said = lines_with(log_file, is_id ? "id=" + wanted : "=<" + wanted + ">", parsed.limit);
+    for (const auto& line : said) {
+        lines.emplace_back(line);
+        text += escaped(line) + "\n";
+    }
+    const bool found = !waiting.empty() || !lines.empty();
+    if (parsed.json) text = json::serialize(json::object{{"waiting", waiting}, {"log", lines}}) + "\n";
+    std::string none = "nothing from or to " + wanted + " waits";
+    none += log_file.empty() ? "; what is gone stands in the log alone: set log_file, and trace finds it there\n"
+                             : ", and " + log_file + " says nothing of it\n";
+    return {found ? 0 : exit_nothing, text, found ? "" : none};
 }
 
 }  // namespace
 
-VerbResult queue_command(queue::Queue& queue, queue::Spool& spool, const std::vector<std::string>& words) {
+VerbResult queue_command(queue::Queue& queue, queue::Spool& spool, const std::string& log_file,
+                         const std::vector<std::string>& words) {
     queue::QueueVerbs verbs(queue);
-    if (words.front() == "trace") return trace(verbs, words);
+    if (words.front() == "trace") return trace(verbs, log_file, words);
     if (words.size() < 2) return usage({});
     const auto& verb = words[1];
     auto parsed = parse(words, 2);

@@ -11,7 +11,8 @@ namespace postern::app {
 
 extern const char* const queue_usage;
 
-// Blocks: never on a worker.
-VerbResult queue_command(queue::Queue& queue, queue::Spool& spool, const std::vector<std::string>& words);
+// Blocks: never on a worker. `log_file`: where trace looks for what became of a message, or empty.
+VerbResult queue_command(queue::Queue& queue, queue::Spool& spool, const std::string& log_file,
+                         const std::vector<std::string>& words);
 
 }  // namespace postern::app

@@ -44,6 +44,14 @@ def the_same_words(edge, ids):
     check('show gives envelope and message', 'bob0@contoso.com' in shown and 'Subject: s0' in shown and 'the body' in shown, shown)
     check('trace finds by recipient', ids[1] in do(edge, 0, 'trace', 'bob1@contoso.com'))
     check('trace finds by id', ids[1] in do(edge, 0, 'trace', ids[1]))
+    traced = json.loads(do(edge, 0, 'trace', ids[1], '--json'))
+    check('with what the log says of it', [one['id'] for one in traced['waiting']] == [ids[1]] and
+          any('queued:' in line for line in traced['log']) and all(ids[1] in line for line in traced['log']), traced)
+    check('by reason', len(listed(edge, '--reason', 'refused')) >= 1 and not listed(edge, '--reason', 'no such words'))
+    check('by several at once', [one['id'] for one in listed(edge, ids[0], ids[1], '--sender', 'load@example.org', '--domain',
+                                                             'contoso.com', '--younger', '1h')] == ids[:2])
+    shown = json.loads(do(edge, 0, 'queue', 'show', ids[0], '--json'))
+    check('show as JSON', shown[0]['id'] == ids[0] and shown[0]['recipients'][0]['address'] == 'bob0@contoso.com', shown)
     do(edge, 1, 'trace', 'nobody@contoso.com')
     do(edge, 1, 'queue', 'show', '0' * 18)
     do(edge, 2, 'queue', 'list', '--older', 'long')
@@ -56,7 +64,9 @@ def change(edge, ids):
     do(edge, 1, 'queue', 'hold', ids[0])
     check('held ones are found', [one['id'] for one in listed(edge, '--held')] == [ids[0]])
     do(edge, 1, 'queue', 'retry', ids[0])
-    do(edge, 0, 'queue', 'remove', ids[1])
+    done = json.loads(do(edge, 0, 'queue', 'remove', ids[1], '--json'))
+    check('what was done as JSON', done == [{'id': ids[1], 'done': True, 'why_not': ''}], done)
+    check('trace finds what became of one that is gone', 'removed:' in do(edge, 0, 'trace', ids[1]))
     check('what is removed is gone', [one['id'] for one in listed(edge)] == [ids[0], *ids[2:]], listed(edge))
 
 
@@ -65,6 +75,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='queue-commands-') as folder:
         port, hop = free_port(), free_port()
         text = CONFIGURATION.format(folder=folder, build=BUILD, port=port, hop=hop, format='log')
+        text += f'log_file {folder}/events\n'
         edge = Edge(BUILD, folder, 'posternd', '127.0.0.1', port, text).start()
         for number in range(5):
             check(f'message {number} is taken', send_one(port, f's{number}', 'the body\r\n', f'bob{number}@contoso.com'))
@@ -78,6 +89,7 @@ def main():
         edge.stop()
 
         left = [ids[0], *ids[2:]]
+        check('the log is found without the daemon, too', 'removed:' in do(edge, 0, 'trace', ids[1]))
         check('without the daemon the same is listed', [one['id'] for one in listed(edge)] == left, listed(edge))
         check('what was held is held', [one['id'] for one in listed(edge, '--held')] == [ids[0]])
         do(edge, 0, 'queue', 'hold', ids[2])
@@ -99,6 +111,8 @@ def main():
         check('each arrived once', sorted(sink.taken) == ['s0', 's2', 's3', 's4'] and
               all(len(got) == 1 for got in sink.taken.values()), sink.taken)
         wait_until(lambda: not listed(edge), 'the queue to be empty')
+        check('trace finds where a delivered one went', 'delivered:' in do(edge, 0, 'trace', ids[2]) and
+              ids[2] in do(edge, 0, 'trace', 'bob2@contoso.com'))
         edge.stop()
 
         edge.start()
