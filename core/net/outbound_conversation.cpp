@@ -155,6 +155,7 @@ awaitable<bool> OutboundDelivery::more_comes(Stream& stream) {
 awaitable<void> OutboundDelivery::next_batch(const Host& host, Stream& stream, smtp::ClientSession& machine,
                                              ProtocolLog& log) {
     if (!batch_ && !claim_next()) {
+        log.flush();  // whoever reads it need not wait for the connection's end
         const bool comes = served_ && co_await more_comes(stream);
         if (!comes || !may_go_on()) machine.quit();
         else if (!batch_) {

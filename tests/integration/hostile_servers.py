@@ -189,7 +189,7 @@ class Hostiles(World):
         text = text.replace('tls_send_domain_secure_list {\n', 'tls_send_domain_secure_list {\n' + listed)
         partners = ''.join(f'partner {name}.example {{\n  roots {{\n    third\n  }}\n  revocation off\n}}\n'
                            for name, _, _ in self.table if name.startswith('s-'))
-        self.contoso.configure(text.replace('  retry {\n', '  reply_time 5s\n  retry {\n') + partners)
+        self.contoso.configure(text.replace('  retry {\n', '  reply_time 5s\n  keep_idle 0s\n  retry {\n') + partners)
 
     def relay(self, subject, *recipients):
         with Sender(self.contoso, leaf=self.hub, source='127.0.3.1') as session:
