@@ -157,12 +157,15 @@ awaitable<void> OutboundDelivery::next_batch(const Host& host, Stream& stream, s
     if (!batch_ && !claim_next()) {
         log.flush();  // whoever reads it need not wait for the connection's end
         const bool comes = served_ && co_await more_comes(stream);
-        if (!comes || !may_go_on()) machine.quit();
-        else if (!batch_) {
-            transaction_until_ = within(probe_time);
-            machine.probe();
+        if (!batch_) {
+            const bool good = comes && may_go_on() && co_await still_proven(stream);
+            if (!good) machine.quit();
+            else {
+                transaction_until_ = within(probe_time);
+                machine.probe();
+            }
+            co_return;
         }
-        if (!batch_) co_return;
     }
     if (!std::exchange(greeted_, true)) {
         std::vector<Detail> details{{"host", host.name}, {"extensions", machine.extensions()}};

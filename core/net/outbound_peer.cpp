@@ -135,6 +135,27 @@ awaitable<void> OutboundDelivery::start_tls(const Host& host, Stream& stream, sm
     machine.tls_established();
 }
 
+const std::string& OutboundDelivery::name_to_prove() const {
+    return connector_->tls_domain ? *connector_->tls_domain : destination_.domain;
+}
+
+policy::Evidence OutboundDelivery::evidence_of(const TlsFacts& facts) const {
+    policy::Evidence evidence;
+    evidence.outbound = true;
+    evidence.connector_secured = connector_->domain_secure_enabled || entry_.empty();
+    evidence.tls = &facts;
+    evidence.own_certificate = facts.own_certificate_sent;
+    return evidence;
+}
+
+// Of a connection that stood idle: what was revoked or has expired meanwhile ends it, and a new one is told why.
+awaitable<bool> OutboundDelivery::still_proven(Stream& stream) {
+    if (pinned_ || !stream.tls() || !(requirement_.needs_tls() || connector_->tls_domain)) co_return true;
+    auto evidence = evidence_of(stream.tls()->facts());
+    co_await judge_peer(services_, generation_, requirement_, entry_, name_to_prove(), evidence);
+    co_return policy::weigh(requirement_, evidence, std::chrono::system_clock::now()).passes;
+}
+
 awaitable<void> OutboundDelivery::ask_peer(const Host& host, Stream& stream, smtp::ClientSession& machine,
                                            ProtocolLog& log) {
     const auto& facts = stream.tls()->facts();
@@ -149,12 +170,8 @@ awaitable<void> OutboundDelivery::ask_peer(const Host& host, Stream& stream, smt
         machine.peer_refused(other);
         co_return;
     }
-    policy::Evidence evidence;
-    evidence.outbound = true;
-    evidence.connector_secured = connector_->domain_secure_enabled || entry_.empty();
-    evidence.tls = &facts;
-    evidence.own_certificate = facts.own_certificate_sent;
-    const auto name = connector_->tls_domain ? *connector_->tls_domain : destination_.domain;
+    auto evidence = evidence_of(facts);
+    const auto& name = name_to_prove();
     co_await judge_peer(services_, generation_, requirement_, entry_, name, evidence);
     outcome_ = policy::weigh(requirement_, evidence, now);
     // Through a smart host the recipient domain itself is not proven: secured to that hop, never marked.

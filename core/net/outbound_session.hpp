@@ -56,6 +56,9 @@ private:
     bool may_go_on() const;
     bool claim_next();
     awaitable<bool> more_comes(Stream& stream);
+    policy::Evidence evidence_of(const TlsFacts& facts) const;
+    const std::string& name_to_prove() const;
+    awaitable<bool> still_proven(Stream& stream);
     void renew_deadlines(const smtp::ClientSession& machine);
     awaitable<void> flush(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log, smtp::ClientDo what);
     awaitable<void> read(const Host& host, Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
