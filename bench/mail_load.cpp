@@ -3,6 +3,7 @@
 //
 //   bench_mail_load --to 127.0.0.1:2525 --messages 10000 [--sessions 16] [--each 20] [--octets 10240]
 //                   [--from a@example.org] [--rcpt b@contoso.com] [--chain FILE --key FILE] [--source 127.0.9.1]
+//                   [--rate MESSAGES-A-SECOND] [--first ID]
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -26,6 +27,8 @@ struct Wishes {
     std::string chain, key;
     std::uint16_t port = 0;
     long messages = 1000, sessions = 16, each = 20, octets = 10240;
+    long first = 0;  // id of the first message
+    long rate = 0;   // messages a second in all; 0: as fast as they are taken
 };
 
 Wishes wishes_of(int argc, char** argv) {
@@ -39,6 +42,8 @@ Wishes wishes_of(int argc, char** argv) {
         } else if (name == "--messages") wishes.messages = std::atol(value.c_str());
         else if (name == "--sessions") wishes.sessions = std::atol(value.c_str());
         else if (name == "--each") wishes.each = std::atol(value.c_str());
+        else if (name == "--first") wishes.first = std::atol(value.c_str());
+        else if (name == "--rate") wishes.rate = std::atol(value.c_str());
         else if (name == "--octets") wishes.octets = std::atol(value.c_str());
         else if (name == "--from") wishes.sender = value;
         else if (name == "--rcpt") wishes.recipient = value;
@@ -54,7 +59,7 @@ Wishes wishes_of(int argc, char** argv) {
 // Lines of 76 characters; the id makes each body another.
 std::string message_of(const Wishes& wishes, long id) {
     std::string body = "message " + std::to_string(id) + "\r\n";
-    const std::string line(76, static_cast<char>('a' + id % 26));
+    const std::string line(76, static_cast<char>('a' + std::abs(id) % 26));
     while (static_cast<long>(body.size()) + 400 < wishes.octets) body += line + "\r\n";
     char check[40];
     std::snprintf(check, sizeof check, "%ld %016llx", id, static_cast<unsigned long long>(hash(hash_begin, body)));
@@ -87,31 +92,48 @@ private:
         if (next_ >= wishes_.messages) return false;
         auto wire = Wire::connect(wishes_.address, wishes_.port, wishes_.source);
         wire->reply('2');
-        wire->send("EHLO load.example.org\r\n");
-        wire->reply('2');
+        bool pipelining = hello(*wire);
         if (!wishes_.chain.empty()) {
             wire->send("STARTTLS\r\n");
             wire->reply('2');
             wire->secure(own_, false);
-            wire->send("EHLO load.example.org\r\n");
-            wire->reply('2');
+            pipelining = hello(*wire);
         }
         for (long i = 0; i < wishes_.each; ++i) {
-            const long id = next_++;
-            if (id >= wishes_.messages) break;
-            one_message(*wire, id, mine);
+            const long number = next_++;
+            if (number >= wishes_.messages) break;
+            // At its time whatever the one before took: a server that falls behind does not slow the load down.
+            if (wishes_.rate)
+                std::this_thread::sleep_until(begun_ + std::chrono::microseconds(number * 1'000'000 / wishes_.rate));
+            one_message(*wire, wishes_.first + number, pipelining, mine);
         }
         wire->send("QUIT\r\n");
         wire->reply('2');
         return true;
     }
 
-    // RFC 2920: the envelope in one piece, as every large sender does.
-    void one_message(Wire& wire, long id, std::vector<double>& mine) {
-        wire.send("MAIL FROM:<" + wishes_.sender + ">\r\nRCPT TO:<" + wishes_.recipient + ">\r\nDATA\r\n");
-        wire.reply('2');
-        wire.reply('2');
-        wire.reply('3');
+    // Whether PIPELINING is offered.
+    static bool hello(Wire& wire) {
+        wire.send("EHLO load.example.org\r\n");
+        bool pipelining = false;
+        std::string line;
+        do {
+            if (!wire.line(line) || line.size() < 4 || !line.starts_with("250"))
+                throw std::runtime_error("EHLO was refused: " + line);
+            pipelining |= line.substr(4) == "PIPELINING";
+        } while (line[3] == '-');
+        return pipelining;
+    }
+
+    // RFC 2920: the envelope in one piece where it is taken so, as every large sender does.
+    void one_message(Wire& wire, long id, bool pipelining, std::vector<double>& mine) {
+        const std::string commands[] = {"MAIL FROM:<" + wishes_.sender + ">\r\n",
+                                        "RCPT TO:<" + wishes_.recipient + ">\r\n", "DATA\r\n"};
+        if (pipelining) wire.send(commands[0] + commands[1] + commands[2]);
+        for (const auto& command : commands) {
+            if (!pipelining) wire.send(command);
+            wire.reply(&command == &commands[2] ? '3' : '2');
+        }
         const auto text = message_of(wishes_, id);
         const auto begun = Clock::now();
         wire.send(text);
@@ -121,6 +143,7 @@ private:
 
     const Wishes& wishes_;
     Credentials own_;
+    const Clock::time_point begun_ = Clock::now();
     std::atomic<long> next_{0};
     std::atomic<bool> failed_{false};
     std::mutex mutex_;

@@ -1,17 +1,21 @@
 """Relayed on: a load generator sends to the server under test, which passes everything on to a sink. The server has core 0
 for itself, generator and sink share core 1; servers take turns. What counts is the server's own CPU time a message (its
-cgroup's where there is one), and that every message arrived once and whole."""
+cgroup's where there is one), and that every message arrived once and whole. The peers stand in peers.py."""
 import json
 import os
 import signal
+import socket
 import statistics
 import subprocess
+import sys
 import time
+from dataclasses import dataclass
 
 from lab import pki
 from lab.edge import Edge
-from lab.postfix import NoNetwork, Postfix
+from lab.postfix import NoNetwork
 from lab.process import Failed, Process, free_port, wait_until
+from peers import PEERS
 
 SERVER_CORE, LOAD_CORE = '0', '1'
 
@@ -45,6 +49,17 @@ class Group:
                 return int(file.read()) / 1e9
         with open(f'{self.path}/cpu.stat', encoding='ascii') as file:
             return next(int(line.split()[1]) for line in file if line.startswith('usage_usec')) / 1e6
+
+    def memory(self):
+        """Resident memory of all its processes, octets; what they share counts once for each."""
+        total = 0
+        for pid in open(self.path + '/cgroup.procs', encoding='ascii').read().split():
+            try:
+                with open(f'/proc/{pid}/status', encoding='ascii') as file:
+                    total += sum(int(line.split()[1]) * 1024 for line in file if line.startswith('RssAnon'))
+            except OSError:
+                continue
+        return total
 
     def remove(self):
         if self.path:
@@ -115,7 +130,7 @@ certificate edge {{
   }}
   domain_secure_enabled yes
   certificate edge
-  connections_per_source 1000
+  connections_per_source 10000
 }}
 send_connector Hub {{
   address_spaces {{
@@ -138,9 +153,9 @@ accepted_domain contoso.com {{
 class PosternServer:
     name = 'Postern'
 
-    def __init__(self, build, folder, world, sink, tls):
-        self.group, self.port = Group('postern'), free_port()
-        text = postern_text(build, folder, world.server, world.ca.certificate, self.port, sink.port, tls)
+    def __init__(self, build, folder, world, sink, tls, group, waits=False):
+        self.group, self.port = group, free_port()
+        text = postern_text(build, folder, world.server, world.ca.certificate, self.port, sink, tls)
         self.edge = Edge(build, folder, 'posternd', '127.0.0.1', self.port, text)
 
     def start(self):
@@ -150,35 +165,14 @@ class PosternServer:
 
     def stop(self):
         self.edge.stop()
-        self.group.remove()
 
 
-class PostfixServer:
-    name = 'Postfix'
+class Silent:
+    """A next hop that takes connections and says nothing: what is accepted stays queued, and delivering costs nothing."""
 
-    def __init__(self, build, folder, world, sink, tls):
-        self.group, self.port = Group('postfix'), free_port()
-        os.makedirs(folder + '/conf')
-        settings = {'myhostname': 'mail1.contoso.com', 'relay_domains': 'contoso.com', 'smtpd_client_connection_count_limit': '0',
-                    'relayhost': f'[127.0.0.1]:{sink.port}', 'relay_transport': f'smtp:[127.0.0.1]:{sink.port}',
-                    'smtp_destination_concurrency_limit': '20', 'initial_destination_concurrency': '20'}
-        if tls:
-            settings |= {'smtpd_tls_security_level': 'encrypt', 'smtpd_tls_cert_file': world.server.chain,
-                         'smtpd_tls_key_file': world.server.key, 'smtpd_tls_req_ccert': 'yes',
-                         'smtpd_tls_CAfile': world.ca.certificate, 'smtp_tls_security_level': 'encrypt',
-                         'smtp_tls_cert_file': world.server.chain, 'smtp_tls_key_file': world.server.key}
-        self.postfix = Postfix(build, folder, settings, [f'127.0.0.1:{self.port} inet n - n - 100 smtpd'])
-
-    def start(self):
-        postfix = self.postfix
-        master = postfix.tree + '/usr/lib/postfix/sbin/master'
-        postfix.process = Process('postfix', self.group.wrap([master, '-c', postfix.folder + '/conf', '-s', '-d']),
-                                  postfix.folder + '/log', env=dict(postfix.environment, MAIL_CONFIG=postfix.folder + '/conf'))
-        postfix.process.wait_for('daemon started')
-
-    def stop(self):
-        self.postfix.stop()
-        self.group.remove()
+    def __init__(self):
+        self.socket = socket.create_server(('127.0.0.1', 0), backlog=256)
+        self.port = self.socket.getsockname()[1]
 
 
 class World:
@@ -188,48 +182,112 @@ class World:
         self.client = self.ca.leaf('client', ['mail1.example.org'])
 
 
-def once(kind, build, folder, world, messages, tls, each):
-    """CPU milliseconds a message, messages a second, latency, and what did not arrive as it should."""
-    os.makedirs(folder)
-    sink = Sink(build, folder, world.server if tls else None)
-    server = kind(build, folder, world, sink, tls)
-    server.start()
-    before, begun = server.group.seconds(), time.monotonic()
-    command = ['taskset', '-c', LOAD_CORE, build + '/bin/bench_mail_load', '--to', f'127.0.0.1:{server.port}', '--messages',
-               str(messages), '--each', str(each), *(['--chain', world.client.chain, '--key', world.client.key] if tls else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f'{kind.name}: the load failed: {done.stderr[-500:]}')
-    load = json.loads(done.stdout)
-    wait_until(lambda: sink.count() >= messages, f'{kind.name} to pass everything on', 60)
-    took, used = time.monotonic() - begun, server.group.seconds() - before
-    told = sink.told()
-    server.stop()
+@dataclass
+class Scenario:
+    what: str
+    tls: bool = False
+    each: int = 20  # messages a session
+    octets: int = 10240
+    sessions: int = 16
+    messages: int = 8000
+    share: int = 4  # the peers get so many times fewer
+    relays: bool = True  # on to the sink; else the next hop keeps silent
+    rate: int = 0  # messages a second; 0: as fast as they are taken
+
+    def load(self, build, world, port, messages, **other):
+        words = {'to': f'127.0.0.1:{port}', 'messages': messages, 'each': self.each, 'octets': self.octets,
+                 'sessions': self.sessions, 'rate': self.rate, **other}
+        if self.tls:
+            words |= {'chain': world.client.chain, 'key': world.client.key}
+        command = ['taskset', '-c', LOAD_CORE, build + '/bin/bench_mail_load']
+        done = subprocess.run(command + [str(part) for name, value in words.items() for part in ('--' + name, value)],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failed(f'the load failed: {done.stderr[-300:]}')
+        return json.loads(done.stdout)
+
+
+SCENARIOS = {
+    'plain': Scenario('relayed on, plain, 20 a session', messages=16000),
+    'mutual': Scenario('relayed on, mutual TLS, 20 a session', tls=True, messages=12000),
+    'mutual-one': Scenario('relayed on, mutual TLS, one a session', tls=True, each=1),
+    'received': Scenario('received durably, plain, 20 a session', relays=False, messages=16000),
+    'large': Scenario('relayed on, 10 MB by mutual TLS', tls=True, octets=10 << 20, sessions=4, messages=80, share=2),
+    'paced': Scenario('relayed on, mutual TLS, 100 a second', tls=True, messages=1500, share=1, rate=100),
+}
+# Unmeasured before: the first segments of a log, the first processes and connections are made once. In octets.
+WARM_UP = {'Postern': 120 << 20}
+OTHERS_WARM_UP = 4 << 20
+
+
+def faults(told, messages):
+    """What did not arrive as it should, in words."""
     wrong = [f'{messages - told["distinct"]} lost'] if told['distinct'] < messages else []
     wrong += [f'{told["messages"] - told["distinct"]} twice'] if told['messages'] > told['distinct'] else []
     wrong += [f'{told["broken"]} broken'] if told['broken'] else []
-    return 1000 * used / messages, messages / took, load['p99'], ', '.join(wrong) or 'all once and whole'
+    return ', '.join(wrong) or 'all once and whole'
 
 
-def measure(build, folder, messages, rounds=3):
+def once(kind, build, folder, world, scenario, messages):
+    """What one run of one server gave, as a row's values."""
+    os.makedirs(folder)
+    os.chmod(folder, 0o755)
+    sink = Sink(build, folder, world.server if scenario.tls else None) if scenario.relays else Silent()
+    group = Group(kind.name)
+    try:
+        server = kind(build, folder, world, sink.port, scenario.tls, group, waits=not scenario.relays)
+    except NoNetwork:
+        group.remove()
+        raise
+    try:
+        server.start()
+        warm = max(1, WARM_UP.get(kind.name, OTHERS_WARM_UP) // scenario.octets)
+        # Ids below zero are of no measured message.
+        scenario.load(build, world, server.port, warm, each=20, rate=0, first=-warm)
+        if scenario.relays:
+            wait_until(lambda: sink.count() >= warm, f'{kind.name} to pass on what warms it up', 120)
+        before, begun = group.seconds(), time.monotonic()
+        load = scenario.load(build, world, server.port, messages)
+        if scenario.relays:
+            wait_until(lambda: sink.count() >= warm + messages, f'{kind.name} to pass everything on', 120)
+        took, used, memory = time.monotonic() - begun, group.seconds() - before, group.memory()
+        arrived = 'all acknowledged'
+        if scenario.relays:
+            arrived = faults(sink.told(), warm + messages)
+        return {'cpu': 1000 * used / messages, 'rate': messages / took, 'p50': load['p50'], 'p99': load['p99'],
+                'memory': memory / 2**20, 'arrived': arrived}
+    finally:
+        server.stop()
+        group.remove()
+
+
+def measure(build, folder, rounds=2, only=None):
     world = World(folder)
-    for what, tls, each in (('relayed on, plain, 20 a session', False, 20), ('relayed on, mutual TLS, 20 a session', True, 20),
-                            ('relayed on, mutual TLS, one a session', True, 1)):
-        results = {}
-        for number in range(rounds):
-            for kind, share in ((PosternServer, 1), (PostfixServer, 4)):
-                try:
-                    own = f'{folder}/relay-{kind.name}-{tls}-{each}-{number}'
-                    result = once(kind, build, own, world, messages // share, tls, each)
-                    results.setdefault(kind.name, []).append(result)
-                except (NoNetwork, Failed) as why:
-                    print(f'{kind.name} is not measured: {why}')
-        medians = {name: statistics.median(one[0] for one in all_of) for name, all_of in results.items()}
-        for name, all_of in results.items():
-            print(f'{what}: {name} {medians[name]:.2f} ms of CPU a message ({min(o[0] for o in all_of):.2f} to '
-                  f'{max(o[0] for o in all_of):.2f}), {statistics.median(o[1] for o in all_of):.0f} a second, p99 '
-                  f'{statistics.median(o[2] for o in all_of):.1f} ms; {", ".join(sorted({o[3] for o in all_of}))}', flush=True)
-        best = min((name for name in medians if name != 'Postern'), key=medians.get, default=None)
-        if best:
-            print(f'{what}: Postern passes on {medians[best] / medians["Postern"]:.1f} times as many messages a CPU second as {best}',
-                  flush=True)
+    for key, scenario in SCENARIOS.items():
+        if only in (None, key):
+            compare(build, folder, world, key, scenario, rounds)
+
+
+def compare(build, folder, world, key, scenario, rounds):
+    results, left_out = {}, {}
+    for number in range(rounds):
+        for kind in (PosternServer, *PEERS):
+            messages = scenario.messages // (1 if kind is PosternServer else scenario.share)
+            if kind.name in left_out:
+                continue
+            try:
+                row = once(kind, build, f'{folder}/{key}-{kind.name}-{number}', world, scenario, messages)
+                results.setdefault(kind.name, []).append(row)
+            except (NoNetwork, Failed) as why:
+                left_out[kind.name] = str(why)
+                print(f'{scenario.what}: {kind.name} is left out: {why}', file=sys.stderr, flush=True)
+    print(f'\n{scenario.what}\n| server | CPU ms a message | a second | p50 ms | p99 ms | memory MiB | arrived |\n|' + '---|' * 7)
+    cpu = {name: statistics.median(one['cpu'] for one in rows) for name, rows in results.items()}
+    for name, rows in sorted(results.items(), key=lambda item: cpu[item[0]]):
+        middle = {what: statistics.median(one[what] for one in rows) for what in ('rate', 'p50', 'p99', 'memory')}
+        print(f'| {name} | {cpu[name]:.2f} ({min(o["cpu"] for o in rows):.2f} to {max(o["cpu"] for o in rows):.2f}) | '
+              f'{middle["rate"]:.0f} | {middle["p50"]:.1f} | {middle["p99"]:.1f} | {middle["memory"]:.0f} | '
+              f'{", ".join(sorted({o["arrived"] for o in rows}))} |')
+    best = min((name for name in cpu if name != 'Postern'), key=cpu.get, default=None)
+    if best and 'Postern' in cpu:
+        print(f'Postern does with a CPU second {cpu[best] / cpu["Postern"]:.1f} times what {best} does', flush=True)

@@ -395,6 +395,7 @@ int run_daemon(const DaemonOptions& options) {
     // What the parts hold is freed by the process's end: sessions cut off by a second SIGTERM still refer to it.
     auto* daemon = new Daemon(options, *log);
     const int status = daemon->run();
+    log->flush();
     std::fflush(nullptr);
     std::_Exit(status);
 }

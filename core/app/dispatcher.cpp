@@ -9,11 +9,13 @@ namespace asio = net::asio;
 // Bounds sockets and descriptors whatever the queue holds.
 static constexpr std::size_t most_under_way = 500;
 static constexpr std::chrono::seconds longest_sleep{30};
+// Under load something changes all the time, and what is warm takes it: a look each time would find nothing to do.
+static constexpr std::chrono::milliseconds between_looks{2};
 
 void Dispatcher::start() {
     services_.queue.on_change([this] {
         // A look for all that changed meanwhile, not one each.
-        if (!looking_.exchange(true)) asio::post(loop_, [this] { look(); });
+        if (!looking_.exchange(true)) asio::post(loop_, [this] { look_soon(); });
     });
     look();
 }
@@ -32,8 +34,18 @@ std::size_t Dispatcher::concurrency(const queue::Destination& destination) const
     return 4;
 }
 
+void Dispatcher::look_soon() {
+    const auto at = looked_at_ + between_looks;
+    if (at <= std::chrono::steady_clock::now()) return look();
+    timer_.expires_at(at);
+    timer_.async_wait([this](net::error_code error) {
+        if (!error) look();
+    });
+}
+
 void Dispatcher::look() {
     looking_ = false;
+    looked_at_ = std::chrono::steady_clock::now();
     if (stopped_) return;
     const auto now = std::chrono::system_clock::now();
     std::vector<queue::Destination> wanted;

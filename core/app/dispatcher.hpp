@@ -21,6 +21,7 @@ public:
 
 private:
     void look();
+    void look_soon();
     void launch(const queue::Destination& destination);
     std::size_t concurrency(const queue::Destination& destination) const;
 
@@ -32,6 +33,7 @@ private:
     std::map<queue::Destination, std::size_t> active_;
     std::size_t under_way_ = 0, turn_ = 0;
     bool stopped_ = false;
+    std::chrono::steady_clock::time_point looked_at_{};
     std::atomic<bool> looking_{false};
 };
 

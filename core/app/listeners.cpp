@@ -79,9 +79,13 @@ std::vector<std::string> Listeners::addresses() const {
 
 net::awaitable<void> Listeners::accept(std::shared_ptr<Listener> listener) {
     while (listener->acceptor.is_open()) {
-        auto [error, socket] = co_await listener->acceptor.async_accept(net::no_throw);
+        // The socket is its worker's from the start: it lives and dies there.
+        auto& worker = **std::min_element(workers_.begin(), workers_.end(),
+                                          [](auto& a, auto& b) { return a->sessions < b->sessions; });
+        const asio::any_io_executor there = worker.loop.get_executor();
+        auto [error, socket] = co_await listener->acceptor.async_accept(there, net::no_throw);
         if (!error) {
-            hand_over(std::move(socket), listener->key);
+            hand_over(std::move(socket), worker, listener->key);
             continue;
         }
         if (!listener->acceptor.is_open()) co_return;
@@ -108,7 +112,7 @@ const config::ReceiveConnector* Listeners::connector_for(const std::string& key,
     return best;
 }
 
-void Listeners::hand_over(tcp::socket socket, const std::string& key) {
+void Listeners::hand_over(tcp::socket socket, net::Worker& worker, const std::string& key) {
     net::error_code error;
     const auto remote = socket.remote_endpoint(error);
     if (error) return;
@@ -118,15 +122,10 @@ void Listeners::hand_over(tcp::socket socket, const std::string& key) {
     if (!connector) why = "4.7.1 no receive connector takes connections from your address";
     else if (open_ >= connector->connections) why = "4.7.0 too many connections, try again later";
     else if (held(source) >= connector->connections_per_source) why = "4.7.0 too many connections from your address";
-    auto& worker = **std::min_element(workers_.begin(), workers_.end(),
-                                      [](auto& a, auto& b) { return a->sessions < b->sessions; });
-    // The socket moves to its worker's loop: it lives and dies there.
-    tcp::socket moved(worker.loop);
-    moved.assign(remote.protocol(), socket.release(), error);
-    if (error) return;
     if (!why.empty()) {
         services_.log.info("session-refused", net::to_text(remote) + ": " + why);
-        auto refusal = net::turn_away(std::move(moved), connector ? connector->fqdn : generation_->settings->fqdn, why);
+        auto refusal =
+            net::turn_away(std::move(socket), connector ? connector->fqdn : generation_->settings->fqdn, why);
         asio::co_spawn(worker.loop, std::move(refusal), asio::detached);
         return;
     }
@@ -143,7 +142,7 @@ void Listeners::hand_over(tcp::socket socket, const std::string& key) {
             if (failed) services_.log.error("plugin-failed", "a session ended by an exception that nobody caught");
         });
     };
-    auto session = net::receive(services_, worker, std::move(moved), connector->name, draining_);
+    auto session = net::receive(services_, worker, std::move(socket), connector->name, draining_);
     asio::co_spawn(worker.loop, std::move(session), std::move(ended));
 }
 

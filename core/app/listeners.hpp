@@ -33,7 +33,7 @@ private:
         auto found = per_source_.find(source);
         return found == per_source_.end() ? 0 : found->second;
     }
-    void hand_over(net::tcp::socket socket, const std::string& key);
+    void hand_over(net::tcp::socket socket, net::Worker& worker, const std::string& key);
     const config::ReceiveConnector* connector_for(const std::string& key, const std::string& remote) const;
 
     net::asio::io_context& loop_;

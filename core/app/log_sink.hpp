@@ -1,5 +1,6 @@
 // Log lines to stderr (journald takes them from there), and to a file of our own where the configuration names one: one
-// line an event, severity, id, text with controls escaped. Also finds lines again in that file.
+// line an event, severity, id, text with controls escaped. Lines are written together, some milliseconds late; an error
+// takes all before it along at once. Also finds lines again in that file.
 #pragma once
 
 #include <base/failure.hpp>
@@ -17,6 +18,8 @@ public:
     void write(Severity severity, std::string_view id, std::string_view text) override;
     // Before anybody else writes. A file has 50 MB, and five older ones stay beside it.
     Result<void> also_to(const std::string& file);
+    // What was logged is written when it returns.
+    void flush();
 
 private:
     struct Sinks;

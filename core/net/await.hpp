@@ -1,6 +1,7 @@
 // How a coroutine waits for what is not a socket: a plugin's Pending answer, and work that blocks.
 #pragma once
 
+#include <base/gathering.hpp>
 #include <functional>
 #include <memory>
 #include <net/asio.hpp>
@@ -41,6 +42,12 @@ auto off_loop(asio::thread_pool& pool, F work) -> awaitable<decltype(work())> {
     co_return std::move(*result);
 }
 
+// Runs `task` on that executor's loop, from any thread; what one step of that thread tells the loop wakes it once.
+inline void tell_loop(const asio::any_io_executor& executor, Gathering::Task task) {
+    const auto post = [executor](Gathering::Task one) { asio::post(executor, std::move(one)); };
+    Gathering::tell(&asio::query(executor, asio::execution::context), post, std::move(task));
+}
+
 // Calls `begin` with a function that takes the T, once, on any thread; comes back to this worker with it. No thread is
 // held meanwhile.
 template <class T, class Begin>
@@ -54,7 +61,7 @@ awaitable<T> told_later(Begin begin) {
     auto told = std::make_shared<Told>(executor);
     std::function<void(T)> tell = [told, executor](T value) {
         auto carried = std::make_shared<T>(std::move(value));
-        asio::post(executor, [told, carried] {
+        tell_loop(executor, [told, carried] {
             told->value = std::move(*carried);
             told->timer.cancel();
         });

@@ -8,6 +8,8 @@ namespace postern::net {
 
 namespace {
 
+constexpr std::chrono::minutes judgement_holds{1};
+
 Verdict stricter(Verdict a, Verdict b) { return static_cast<int>(a.kind) >= static_cast<int>(b.kind) ? a : b; }
 
 std::string subject(const SessionFacts& session, const std::string& domain) {
@@ -20,6 +22,28 @@ Verdict from_reply(Reply reply) {
 
 }  // namespace
 
+// A session's certificate does not change: asking the judge again for every message would only cost a change of
+// threads.
+awaitable<void> InboundPolicy::judged(const SessionFacts& session, const policy::Requirement& requirement,
+                                      const std::string& domain, policy::Evidence& evidence) {
+    const auto* checker = services_.plugins.revocation();
+    const auto epoch = checker ? checker->epoch() : 0;
+    const auto now = std::chrono::system_clock::now();
+    const auto& last = remembered_;
+    if (last && last->generation == session.generation->number && last->entry == transaction_.entry &&
+        last->domain == domain && last->epoch == epoch && now >= last->since && now < last->judgement.valid_until &&
+        now < last->since + judgement_holds) {
+        evidence.judgement = last->judgement;
+        evidence.name = last->name;
+        co_return;
+    }
+    remembered_.reset();
+    co_await judge_peer(services_, session.generation, requirement, transaction_.entry, domain, evidence);
+    if (evidence.judgement && evidence.name && evidence.judgement->standing == Standing::valid)
+        remembered_ = {session.generation->number, transaction_.entry, domain, epoch,
+                       *evidence.judgement,        *evidence.name,     now};
+}
+
 // The verdict is that of deciders about the judged peer; what the core says of it is verdict_on()'s.
 awaitable<Verdict> InboundPolicy::hold_against(const SessionFacts& session, const smtp::ServerSession& machine,
                                                std::string domain, policy::Requirement requirement) {
@@ -31,7 +55,7 @@ awaitable<Verdict> InboundPolicy::hold_against(const SessionFacts& session, cons
     evidence.starttls_tried = session.starttls_tried;
     evidence.handshake_failed_lately = services_.handshakes.failed_lately(session.remote_address);
     evidence.certificate_asked = session.certificate_requested;
-    co_await judge_peer(services_, session.generation, requirement, transaction_.entry, domain, evidence);
+    co_await judged(session, requirement, domain, evidence);
     transaction_.outcome = policy::weigh(requirement, evidence, std::chrono::system_clock::now());
     const auto text = "session " + session.id + " " + judged_text(transaction_.outcome, evidence, domain);
     log_.decision(text);

@@ -63,10 +63,23 @@ private:
     Verdict undecided(const SessionFacts& session, const std::string& domain);
     Verdict verdict_on(const SessionFacts& session, const std::string& domain);
 
+    awaitable<void> judged(const SessionFacts& session, const policy::Requirement& requirement,
+                           const std::string& domain, policy::Evidence& evidence);
+
     Services& services_;
     Worker& worker_;
     ProtocolLog& log_;
     TransactionPolicy transaction_;
+    // The last judgement that was good: it holds for the session's next message as long as all that it rests on does.
+    struct Remembered {
+        std::uint64_t generation = 0;  // its number: what waits for a peer keeps no old one alive
+        std::string entry, domain;
+        std::uint64_t epoch = 0;
+        Judgement judgement;
+        NameEvidence name;
+        Time since{};
+    };
+    std::optional<Remembered> remembered_;
 };
 
 }  // namespace postern::net

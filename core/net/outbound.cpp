@@ -36,6 +36,11 @@ awaitable<void> settle(Services& services, queue::Batch batch, std::vector<smtp:
         services.queue.settle(batch, outcomes, relay, tls, [done = std::move(done)] { done(true); });
     };
     co_await told_later<bool>(std::move(begin));
+    announce_results(services, batch, outcomes, relay);
+}
+
+void announce_results(Services& services, const queue::Batch& batch,
+                      const std::vector<smtp::RecipientOutcome>& outcomes, const std::string& relay) {
     for (std::size_t i = 0; i < batch.which.size() && i < outcomes.size(); ++i) {
         const auto& outcome = outcomes[i];
         constexpr std::string_view results[] = {"", "delivered", "deferred", "bounced"};
@@ -70,6 +75,7 @@ awaitable<void> deliver(Services& services, Worker& worker, queue::Destination d
     if (!first) co_return;
     OutboundDelivery delivery(services, worker, destination);
     auto failure = co_await delivery.run(std::move(*first));
+    co_await delivery.all_recorded();
     if (!failure) co_return;
     // No host took it. What comes from a host's being away lasts a while; a reason that is for good meets all that
     // waits.

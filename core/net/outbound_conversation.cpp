@@ -16,6 +16,9 @@ static constexpr std::uint64_t slowest_octets_per_second = 1024;
 // What was judged at its beginning - certificates, revocation - is judged anew at the latest then.
 static constexpr std::chrono::minutes longest_life{10};
 static constexpr std::chrono::seconds probe_time{30};
+static constexpr std::chrono::seconds brief_pause{1};
+// So many deliveries of one connection may be repeated after a crash: they were made, and their record was under way.
+static constexpr std::size_t most_unrecorded = 16;
 static constexpr std::uint64_t sent_whole = 64u << 10;  // along with its envelope
 
 awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, ProtocolLog& log) {
@@ -156,7 +159,10 @@ awaitable<void> OutboundDelivery::next_batch(const Host& host, Stream& stream, s
                                              ProtocolLog& log) {
     if (!batch_ && !claim_next()) {
         log.flush();  // whoever reads it need not wait for the connection's end
+        const auto since = std::chrono::steady_clock::now();
         const bool comes = served_ && co_await more_comes(stream);
+        // So soon the peer is still there, and what it proved still holds.
+        if (comes && !batch_ && std::chrono::steady_clock::now() - since < brief_pause) (void)claim_next();
         if (!batch_) {
             const bool good = comes && may_go_on() && co_await still_proven(stream);
             if (!good) machine.quit();
@@ -219,13 +225,18 @@ awaitable<bool> OutboundDelivery::open_body(const smtp::ClientSession& machine, 
     if (transaction.smtputf8 && transaction.utf8_header && !machine.peer_offers("SMTPUTF8")) convert_for.reset();
     const bool marks_stay = connector_->internal || pinned_ || connector_->lmtp;
     std::optional<Failure> failed;
+    auto source = services_.spool.at_hand(batch_->message.id);
+    const bool at_hand = source && !convert_for;
     auto work = [&] {
-        auto source = services_.spool.open(batch_->message.id);
         if (!source) {
-            failed = Failure{"spool-damaged", source.error().text};
-            return true;
+            auto opened = services_.spool.open(batch_->message.id);
+            if (!opened) {
+                failed = Failure{"spool-damaged", opened.error().text};
+                return true;
+            }
+            source = *opened;
         }
-        body_ = std::make_unique<OutboundBody>(*source, batch_->message.size,
+        body_ = std::make_unique<OutboundBody>(source, batch_->message.size,
                                                marks_stay ? nullptr : generation_->settings.get());
         failed = body_->prepare(convert_for);
         if (failed || body_->size() > sent_whole) return true;
@@ -238,7 +249,8 @@ awaitable<bool> OutboundDelivery::open_body(const smtp::ClientSession& machine, 
         transaction.whole = std::move(whole);
         return true;
     };
-    co_await off_loop(services_.pool, std::move(work));
+    if (at_hand) (void)work();
+    else co_await off_loop(services_.pool, std::move(work));
     if (failed && failed->token == "unfit") {
         fail({}, "5.6.3",
              "the server takes no " + std::string(eight_bit ? "binary" : "8-bit") +
@@ -312,7 +324,29 @@ awaitable<void> OutboundDelivery::finish(const Host& host, Stream& stream, smtp:
         stream.tls() ? stream.tls()->facts().protocol + " " + stream.tls()->facts().cipher : std::string("none");
     auto batch = std::move(*batch_);
     batch_.reset();
-    co_await settle(services_, std::move(batch), outcomes, relay(host), tls);
+    co_await settle_behind(std::move(batch), outcomes, relay(host), tls);
+}
+
+awaitable<void> OutboundDelivery::settle_behind(queue::Batch batch, std::vector<smtp::RecipientOutcome> outcomes,
+                                                std::string relay, std::string tls) {
+    co_await recorded_to(most_unrecorded - 1);
+    ++unrecorded_->count;
+    auto executor = co_await asio::this_coro::executor;
+    auto recorded = [unrecorded = unrecorded_, executor] {
+        tell_loop(executor, [unrecorded] {
+            --unrecorded->count;
+            unrecorded->fewer.cancel();
+        });
+    };
+    services_.queue.settle(batch, outcomes, relay, tls, std::move(recorded));
+    announce_results(services_, batch, outcomes, relay);
+}
+
+awaitable<void> OutboundDelivery::recorded_to(std::size_t most) {
+    while (unrecorded_->count > most) {
+        unrecorded_->fewer.expires_at(asio::steady_timer::time_point::max());
+        (void)co_await unrecorded_->fewer.async_wait(no_throw);
+    }
 }
 
 }  // namespace postern::net

@@ -8,7 +8,11 @@ namespace postern::net {
 static constexpr std::chrono::minutes most_time{5};
 
 OutboundDelivery::OutboundDelivery(Services& services, Worker& worker, queue::Destination destination)
-    : services_(services), worker_(worker), generation_(worker.generation), destination_(std::move(destination)) {
+    : services_(services),
+      worker_(worker),
+      generation_(worker.generation),
+      destination_(std::move(destination)),
+      unrecorded_(std::make_shared<Unrecorded>(Unrecorded{0, asio::steady_timer(worker.loop)})) {
     const auto name = destination_.route.substr(smtp_route.size());
     for (const auto& connector : generation_->settings->send_connectors)
         if (connector.name == name) connector_ = &connector;

@@ -19,6 +19,8 @@ public:
     // Nothing: the connection served what it could. A failure: no host took the first batch, and this is why.
     awaitable<std::optional<smtp::ClientFailure>> run(queue::Batch first);
     void newer_generation() override;  // told while it waits for more to send
+    // What run() settled is recorded durably.
+    awaitable<void> all_recorded() { return recorded_to(0); }
 
 private:
     struct Host {
@@ -66,6 +68,9 @@ private:
     static std::string relay(const Host& host);
     awaitable<bool> open_body(const smtp::ClientSession& machine, smtp::ClientTransaction& transaction);
     awaitable<void> send_body(Stream& stream, smtp::ClientSession& machine, ProtocolLog& log);
+    awaitable<void> settle_behind(queue::Batch batch, std::vector<smtp::RecipientOutcome> outcomes, std::string relay,
+                                  std::string tls);
+    awaitable<void> recorded_to(std::size_t most);
     awaitable<void> finish(const Host& host, Stream& stream, smtp::ClientSession& machine);
     void fail(std::string token, std::string status, std::string text, bool permanent = false);
     void note_failure(const Host& host);
@@ -95,6 +100,12 @@ private:
     Deadline lives_until_{};           // from then on it takes nothing new
     Stream* waiting_ = nullptr;        // for more to send
     std::optional<smtp::ClientFailure> failure_;
+    // Outcomes that are being recorded; the next message does not wait for that. The worker's alone.
+    struct Unrecorded {
+        std::size_t count = 0;
+        asio::steady_timer fewer;
+    };
+    std::shared_ptr<Unrecorded> unrecorded_;
 };
 
 }  // namespace postern::net

@@ -27,13 +27,23 @@ Stream::Stream(tcp::socket socket) : socket_(std::move(socket)), timer_(socket_.
     socket_.non_blocking(true, error);
 }
 
+// A deadline is set for every read and write and nearly never met: the timer is left to run, and looks when it goes off
+// whether there is a later one by now.
 void Stream::arm(Deadline deadline) {
     timed_out_ = false;
-    timer_.expires_at(deadline);
+    deadline_ = deadline;
+    if (!timer_runs_ || timer_.expiry() > deadline) run_timer();
+}
+
+void Stream::run_timer() {
+    timer_runs_ = true;
+    timer_.expires_at(deadline_);
     timer_.async_wait([weak = weak_from_this()](error_code error) {
         auto self = weak.lock();
-        // A timer that was set anew since has another expiry; only the real one ends the wait.
-        if (error || !self || self->timer_.expiry() > std::chrono::steady_clock::now()) return;
+        if (error || !self) return;  // set anew, or over
+        self->timer_runs_ = false;
+        if (self->deadline_ == nothing_awaited) return;
+        if (self->deadline_ > std::chrono::steady_clock::now()) return self->run_timer();
         self->timed_out_ = true;
         error_code ignored;
         self->socket_.cancel(ignored);
@@ -55,7 +65,7 @@ awaitable<Read> Stream::read_raw(std::string& into, Deadline deadline) {
         if (error) co_return Read::failed;
         const auto count = socket_.read_some(asio::buffer(scratch), error);
         if (error == asio::error::would_block) continue;
-        timer_.cancel();
+        deadline_ = nothing_awaited;
         if (error == asio::error::eof) co_return Read::closed;
         if (error) co_return Read::failed;
         into.append(scratch.data(), count);
@@ -113,7 +123,7 @@ awaitable<bool> Stream::write_raw(Bytes octets, Deadline deadline) {
     auto self = shared_from_this();
     arm(deadline);
     auto [error, count] = co_await asio::async_write(socket_, asio::buffer(octets), no_throw);
-    timer_.cancel();
+    deadline_ = nothing_awaited;
     co_return !error && count == octets.size();
 }
 

@@ -40,11 +40,14 @@ private:
     enum class Inside : std::uint8_t { data, closed, failed, more_needed };
     Inside decrypt(std::string& into);
     void arm(Deadline deadline);
+    void run_timer();
     awaitable<TlsStatus> step(TlsSession& session, asio::thread_pool* pool);
 
     tcp::socket socket_;
     asio::steady_timer timer_;
-    bool timed_out_ = false;
+    static constexpr Deadline nothing_awaited = Deadline::max();
+    Deadline deadline_ = nothing_awaited;
+    bool timed_out_ = false, timer_runs_ = false;
     Ref<TlsSession> tls_;
     std::string local_, remote_, remote_address_;
 };

@@ -5,6 +5,7 @@
 #include <queue/log_index.hpp>
 #include <queue/log_spool.hpp>
 #include <queue/log_writer.hpp>
+#include <queue/recent_bodies.hpp>
 #include <queue/task_threads.hpp>
 #include <set>
 
@@ -18,6 +19,7 @@ public:
     std::string new_id() override { return ids_.next(); }
     Result<std::unique_ptr<Incoming>> begin() override;
     Result<Ref<MessageSource>> open(const std::string& id) override;
+    Ref<MessageSource> at_hand(const std::string& id) override;
     Result<QueuedMessage> load(const std::string& id) override;
     void update(const QueuedMessage& message, Done done) override;
     void remove(const std::string& id, Done done) override;
@@ -43,6 +45,7 @@ private:
     MessageIds ids_;
     Segments segments_;
     Places places_;
+    RecentBodies recent_{16u << 20};
     std::unique_ptr<LogIndex> index_;
     std::atomic<SpoolHealth> health_{SpoolHealth::good};
     std::atomic<std::chrono::steady_clock::rep> failing_until_{0};

@@ -64,6 +64,22 @@ private:
     std::string body_;
 };
 
+// A body that came in a moment ago.
+class RecentBody : public MessageSource {
+public:
+    explicit RecentBody(RecentBodies::Body body) : body_(std::move(body)) {}
+    Outcome<std::uint64_t> size() override { return static_cast<std::uint64_t>(body_->size()); }
+    Outcome<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) override {
+        if (offset >= body_->size()) return std::size_t{0};
+        const auto count = std::min<std::size_t>(into.size(), body_->size() - offset);
+        std::memcpy(into.data(), body_->data() + offset, count);
+        return count;
+    }
+
+private:
+    RecentBodies::Body body_;
+};
+
 // A body in a file: summed up as it is read from its beginning, so that the last piece of a damaged one is refused.
 class FiledBody : public MessageSource {
 public:
@@ -161,6 +177,8 @@ void LogIncoming::commit(const QueuedMessage& message, Done done) {
     request.done = std::move(done);
     if (path_.empty()) {
         request.record = message_record(*key, to_text(message), about_, buffer_);
+        // Before it is durable: nobody asks for it until then. Where that fails it goes as the oldest goes.
+        spool_.recent_.keep(*key, std::move(buffer_));
         return spool_.writer_.submit(std::move(request));
     }
     if (auto written = write_out(); !written) return request.done(written);
@@ -273,6 +291,12 @@ Result<Ref<MessageSource>> LogSpool::open(const std::string& id) {
     return Ref<MessageSource>(new FiledBody(std::move(file), path, parts->header));
 }
 
+Ref<MessageSource> LogSpool::at_hand(const std::string& id) {
+    const auto key = key_of(id);
+    auto body = key ? recent_.find(*key) : nullptr;
+    return body ? Ref<MessageSource>(new RecentBody(std::move(body))) : Ref<MessageSource>();
+}
+
 void LogSpool::update(const QueuedMessage& message, Done done) {
     const auto key = key_of(message.id);
     if (!key) return done(unknown(message.id));
@@ -287,6 +311,7 @@ void LogSpool::remove(const std::string& id, Done done) {
     const auto key = key_of(id);
     if (!key) return done(unknown(id));
     LogRequest request;
+    recent_.forget(*key);
     request.record = removal_record(*key);
     request.done = std::move(done);
     writer_.submit(std::move(request));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <base/gathering.hpp>
 #include <cerrno>
 #include <cstring>
 #include <queue/crash_point.hpp>
@@ -9,6 +10,12 @@ namespace postern::queue {
 namespace {
 constexpr std::size_t most_records = 1000;
 constexpr std::uint64_t most_octets = 2u << 20;
+// A removal alone waits so long for a message to travel with, and so many of them: it saves a sync, and a crash within
+// this time repeats a delivery that was being told anyway.
+constexpr std::chrono::milliseconds patience{5};
+constexpr std::size_t most_patient = 64;
+
+bool is_removal(const LogRequest& request) { return header_of(request.record).kind == RecordKind::removal; }
 }  // namespace
 
 void LogWriter::start(LogPosition position) {
@@ -30,26 +37,36 @@ void LogWriter::submit(LogRequest request) {
     bool wake = false;
     {
         std::lock_guard lock(mutex_);
+        hurry_ |= !is_removal(request);
         waiting_.push_back(std::move(request));
-        wake = std::exchange(asleep_, false);
+        wake = asleep_ && (!patient_ || hurry_ || waiting_.size() >= most_patient);
+        if (wake) asleep_ = false;
     }
     if (wake) news_.notify_one();
 }
 
+// False: there is nothing more to write, ever.
+bool LogWriter::take_waiting() {
+    taken_.clear();
+    next_taken_ = 0;
+    std::unique_lock lock(mutex_);
+    while (waiting_.empty() && !ending_) {
+        asleep_ = true;
+        news_.wait(lock);
+    }
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (!hurry_ && waiting_.size() < most_patient && !ending_) {
+        asleep_ = patient_ = true;
+        if (news_.wait_until(lock, until) == std::cv_status::timeout) break;
+    }
+    asleep_ = patient_ = hurry_ = false;
+    taken_.swap(waiting_);
+    return !taken_.empty();
+}
+
 void LogWriter::run() {
     for (;;) {
-        if (next_taken_ == taken_.size()) {
-            taken_.clear();
-            next_taken_ = 0;
-            std::unique_lock lock(mutex_);
-            while (waiting_.empty() && !ending_) {
-                asleep_ = true;
-                news_.wait(lock);
-            }
-            asleep_ = false;
-            if (waiting_.empty()) return;
-            taken_.swap(waiting_);
-        }
+        if (next_taken_ == taken_.size() && !take_waiting()) return;
         auto batch = next_batch();
         crash_point("commit.taken");
         auto written = batch.changes.empty() ? Result<void>() : write(batch);
@@ -150,6 +167,7 @@ void LogWriter::finish(Batch& batch, const Result<void>& written) {
         if (!orphans.empty()) parts_.orphaned(std::move(orphans));
     }
     if (!written) parts_.failed(written.error());
+    Gathering told_together;
     for (auto& request : batch.requests)
         if (request.done) request.done(written);
 }

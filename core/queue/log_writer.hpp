@@ -45,6 +45,7 @@ private:
         std::uint64_t octets = 0;
     };
     void run();
+    bool take_waiting();
     Batch next_batch();
     bool prepare(LogRequest& request, const Batch& batch) const;
     Result<void> write(Batch& batch);
@@ -56,6 +57,8 @@ private:
     std::condition_variable news_;
     std::vector<LogRequest> waiting_;
     bool ending_ = false, asleep_ = false;
+    bool patient_ = false;  // asleep until company comes for the removals that wait
+    bool hurry_ = false;    // somebody waits for what is among them
     std::thread thread_;
     // The thread's alone:
     std::vector<LogRequest> taken_;

@@ -83,6 +83,8 @@ public:
     virtual Result<std::unique_ptr<Incoming>> begin() = 0;
     // The octets. Nothing is read before the first read_at, which may block and fails where the octets are not whole.
     virtual Result<Ref<MessageSource>> open(const std::string& id) = 0;
+    // The octets where they lie in memory, so that reading them waits for nothing; null where they do not.
+    virtual Ref<MessageSource> at_hand(const std::string&) { return {}; }
     // The envelope; reads the disk where it is not cached.
     virtual Result<QueuedMessage> load(const std::string& id) = 0;
     // Of one message in the order of the calls; durable when `done` is told so. Do not block.

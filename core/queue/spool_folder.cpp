@@ -26,6 +26,7 @@ public:
     std::string new_id() override { return spool_->new_id(); }
     Result<std::unique_ptr<Incoming>> begin() override { return spool_->begin(); }
     Result<Ref<MessageSource>> open(const std::string& id) override { return spool_->open(id); }
+    Ref<MessageSource> at_hand(const std::string& id) override { return spool_->at_hand(id); }
     Result<QueuedMessage> load(const std::string& id) override { return spool_->load(id); }
     void update(const QueuedMessage& message, Done done) override { spool_->update(message, std::move(done)); }
     void remove(const std::string& id, Done done) override { spool_->remove(id, std::move(done)); }

@@ -3,6 +3,7 @@
 #include <array>
 #include <tls-mutual/facts.hpp>
 #include <tls-mutual/handles.hpp>
+#include <tls-mutual/known_certificates.hpp>
 
 namespace postern::tls_mutual {
 namespace {
@@ -37,6 +38,11 @@ TlsVersion version_of(gnutls_protocol_t protocol) {
     return TlsVersion::unknown;
 }
 
+KnownCertificates& known_certificates() {
+    static KnownCertificates known;
+    return known;
+}
+
 // A certificate that the strict reader refuses stays in the chain as octets without names or key: it speaks for
 // nobody and the judge calls it invalid, yet unlisted mail may go on.
 CertificateFacts read_or_bare(BytesView der) {
@@ -45,6 +51,21 @@ CertificateFacts read_or_bare(BytesView der) {
     bare.der.assign(der.begin(), der.end());
     bare.sha256 = sha256_hex(der);
     return bare;
+}
+
+// Nothing: the leaf's key reads differently in GnuTLS, which checked the handshake with it.
+std::optional<CertificateFacts> read_certificate(const gnutls_datum_t& sent, bool leaf) {
+    const BytesView der{sent.data, sent.size};
+    const auto known = known_certificates().find(der);
+    if (known && (known->key_agrees || !leaf)) return known->facts;
+    KnownCertificate fresh{known ? known->facts : read_or_bare(der), false};
+    const bool bare = fresh.facts.key_sha256.empty();
+    if (bare) return fresh.facts;
+    if (leaf && fresh.facts.key_sha256 != handshake_key(sent)) return std::nullopt;
+    fresh.key_agrees = leaf;
+    auto facts = fresh.facts;
+    known_certificates().keep(std::move(fresh));
+    return facts;
 }
 
 }  // namespace
@@ -72,11 +93,14 @@ Outcome<TlsFacts> gather_facts(gnutls_session_t session) {
     if (!chain) count = 0;
     if (count > most_certificates)
         return Failure{"handshake-failed", "the peer sent a chain of more than 32 certificates"};
-    for (unsigned at = 0; at < count; ++at) facts.peer_chain.push_back(read_or_bare({chain[at].data, chain[at].size}));
-    if (count > 0 && !facts.peer_chain.front().key_sha256.empty() &&
-        facts.peer_chain.front().key_sha256 != handshake_key(chain[0]))
-        return Failure{"handshake-failed",
-                       "the key that the handshake was signed with is not the one read from the peer's certificate"};
+    for (unsigned at = 0; at < count; ++at) {
+        auto read = read_certificate(chain[at], at == 0);
+        if (!read)
+            return Failure{
+                "handshake-failed",
+                "the key that the handshake was signed with is not the one read from the peer's certificate"};
+        facts.peer_chain.push_back(std::move(*read));
+    }
     gnutls_datum_t staple{nullptr, 0};  // GnuTLS keeps it
     if (gnutls_ocsp_status_request_get2(session, 0, &staple) == 0 && staple.data)
         facts.staple.assign(staple.data, staple.data + staple.size);

@@ -62,6 +62,7 @@ class Jailed:
 
     def __init__(self, build, folder, name, packages, users, files, address, port):
         self.folder, self.name, self.address, self.port, self.process = folder, name, address, port, None
+        self.wrap = lambda command: command
         self.tree = unpacked(build, name, packages)
         os.makedirs(folder, exist_ok=True)
         os.chmod(folder, 0o755)
@@ -71,8 +72,8 @@ class Jailed:
             write(f'{folder}/etc/{path}', text)
 
     def start(self, *command):
-        self.process = Process(self.name, ['unshare', '-m', 'sh', '-c', _VIEW, 'view', self.tree, self.folder, *command],
-                               self.folder + '/log')
+        whole = ['unshare', '-m', 'sh', '-c', _VIEW, 'view', self.tree, self.folder, *command]
+        self.process = Process(self.name, self.wrap(whole), self.folder + '/log')
         wait_until(lambda: accepts(self.address, self.port) or not self.process.alive(), self.name)
         if not self.process.alive():
             self.process.wait_for('(its own words)', seconds=0.1)
