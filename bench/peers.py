@@ -1,10 +1,7 @@
 """Other mail servers in the place of the one under test: each relays contoso.com to the sink and acknowledges after its
 own idea of stable storage. Unpacked or installed beside, never installed; one that is not to be had is left out."""
-import glob
-import json
 import os
 import shutil
-import subprocess
 
 from lab.jailed import Jailed, possible
 from lab.postfix import NoNetwork, Postfix
@@ -13,6 +10,7 @@ from lab.process import Failed, Process, accepts, free_port, wait_until, write
 
 class PostfixServer:
     name = 'Postfix'
+    slow = 1  # gets so many times fewer messages, so that a round ends
 
     def __init__(self, build, folder, world, sink, tls, group, waits=False):
         self.group, self.port = group, free_port()
@@ -55,6 +53,7 @@ class InView:
 class EximServer(InView):
     """Each message is taken by a process of its own and passed on by another; its spool files are synced."""
     name = 'Exim'
+    slow = 5
     command = '/usr/sbin/exim4', '-bdf', '-q5s'
 
     def __init__(self, build, folder, world, sink, tls, group, waits=False):
@@ -109,6 +108,7 @@ out:
 class OpenSmtpdServer(InView):
     """Keeps several recipients and sessions in few processes; its queue files are synced one by one."""
     name = 'OpenSMTPD'
+    slow = 2
     command = 'sh', '-c', 'mkdir -p /var/lib/opensmtpd/empty && exec /usr/sbin/smtpd -d'
 
     def __init__(self, build, folder, world, sink, tls, group, waits=False):
@@ -135,6 +135,7 @@ class HarakaServer:
     """From npm, where NODE_PREFIX or build/partners/haraka holds it: `npm install --prefix build/partners/haraka
     Haraka@3.1.1` (later ones need Node 22). Its queue files are synced before the 250."""
     name = 'Haraka'
+    slow = 3
 
     def __init__(self, build, folder, world, sink, tls, group, waits=False):
         self.group, self.port, self.process, self.folder = group, free_port(), None, folder
