@@ -239,18 +239,23 @@ LogIndex::Contents LogIndex::read(const std::function<void(const MessageKey&, co
     return contents;
 }
 
-std::optional<Place> LogIndex::place(const MessageKey& key) const {
+Result<std::optional<Place>> LogIndex::place(const MessageKey& key) const {
     const auto id = key_octets(key);
     const std::shared_lock lock(opening_);
-    if (!env_) return std::nullopt;
+    if (!env_) return Problem{"spool-failing", "cannot read " + folder_ + ", which could not be opened anew yet"};
     const Transaction txn(env_, MDB_RDONLY);
+    if (txn.error()) return problem("cannot read " + folder_, txn.error());
     auto wanted = val(id);
     MDB_val value;
-    if (txn.error() || mdb_get(txn.get(), messages_, &wanted, &value) != 0) return std::nullopt;
+    const int failed = mdb_get(txn.get(), messages_, &wanted, &value);
+    if (failed == MDB_NOTFOUND) return std::optional<Place>();
+    if (failed) return problem("cannot read " + folder_, failed);
     Reader from(view(value));
     Place place;
     take_place(from, place);
-    return from.good() ? std::optional(place) : std::nullopt;
+    if (!from.good())
+        return Problem{"spool-failing", folder_ + " holds a place that is not whole; the next start reads the log"};
+    return std::optional(place);
 }
 
 void LogIndex::for_each_key(const std::function<void(const MessageKey&)>& call) const {

@@ -28,8 +28,8 @@ public:
     Contents read(const std::function<void(const MessageKey&, const Place&, Waiting)>& found) const;
     // Position and segments alone.
     Contents head() const;
-    // Any thread, while it is written too.
-    std::optional<Place> place(const MessageKey& key) const;
+    // Nothing: it is not there. A failure says nothing about that. Any thread, while it is written too.
+    Result<std::optional<Place>> place(const MessageKey& key) const;
     void for_each_key(const std::function<void(const MessageKey&)>& call) const;
 
     // One durable transaction; one thread. After a failure the file is opened anew: LMDB takes nothing more in an

@@ -28,6 +28,7 @@ public:
     SpoolHealth health() const override { return health_.load(std::memory_order_relaxed); }
 
     // The record with the body, checked; follows a message that is moved meanwhile.
+    Result<Place> place_of(const MessageKey& key) const;
     Result<std::string> read_body_record(const MessageKey& key) const;
     std::string body_path(const MessageKey& key) const { return folder_ + "/bodies/" + id_of(key); }
 

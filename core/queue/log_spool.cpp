@@ -239,15 +239,22 @@ Result<std::unique_ptr<Incoming>> LogSpool::begin() {
     return std::unique_ptr<Incoming>(std::make_unique<LogIncoming>(*this));
 }
 
+Result<Place> LogSpool::place_of(const MessageKey& key) const {
+    auto found = places_.find(key);
+    if (!found) return found.error();
+    if (!*found) return unknown(id_of(key));
+    return **found;
+}
+
 Result<std::string> LogSpool::read_body_record(const MessageKey& key) const {
     for (;;) {
-        const auto place = places_.find(key);
-        if (!place) return unknown(id_of(key));
+        const auto place = place_of(key);
+        if (!place) return place.error();
         Result<std::string> read = unknown(id_of(key));
         if (const auto segment = segments_.get(place->body_segment))
             read = read_record(*segment, place->body_at, place->body_length, RecordKind::message, key);
         if (read) return read;
-        const auto now = places_.find(key);
+        const auto now = place_of(key);
         if (!now || now->is(*place)) return read;
     }
 }
@@ -268,19 +275,20 @@ Result<QueuedMessage> LogSpool::load(const std::string& id) {
     const auto key = key_of(id);
     if (!key) return unknown(id);
     for (;;) {
-        const auto place = places_.find(*key);
-        if (!place) return unknown(id);
+        const auto place = place_of(*key);
+        if (!place) return place.error();
         auto read = read_envelope(*key, *place);
         if (read) return parse_envelope(*read);
-        const auto now = places_.find(*key);
+        const auto now = place_of(*key);
         if (!now || now->is(*place)) return read.error();
     }
 }
 
 Result<Ref<MessageSource>> LogSpool::open(const std::string& id) {
     const auto key = key_of(id);
-    const auto place = key ? places_.find(*key) : std::nullopt;
-    if (!place) return unknown(id);
+    if (!key) return unknown(id);
+    const auto place = place_of(*key);
+    if (!place) return place.error();
     if (!place->in_file) return Ref<MessageSource>(new LoggedBody(*this, *key));
     auto read = read_body_record(*key);
     if (!read) return read.error();

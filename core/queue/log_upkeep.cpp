@@ -115,8 +115,9 @@ std::optional<LogRequest> Upkeep::moved(const Segment& segment, const FoundRecor
         request.refers = record.header.refers;
         return request;
     }
-    const auto place = spool_.places_.find(key);
-    if (!place) return std::nullopt;
+    const auto found = spool_.places_.find(key);
+    if (!found || !*found) return std::nullopt;
+    const auto& place = *found;
     if (record.header.kind == RecordKind::envelope) {
         if (place->envelope_segment != segment.number || place->envelope_at != record.offset) return std::nullopt;
         request.record = envelope_record(key, record.payload);

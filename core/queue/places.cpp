@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <queue/log_index.hpp>
 #include <queue/places.hpp>
+#include <utility>
 
 namespace postern::queue {
 
@@ -16,12 +17,16 @@ std::optional<std::optional<Place>> Places::remembered(const MessageKey& key) co
 }
 
 // With the mutex.
-std::optional<Place> Places::found(const MessageKey& key) const {
+Result<std::optional<Place>> Places::found(const MessageKey& key) const {
     if (const auto known = remembered(key)) return *known;
-    return index_ ? index_->place(key) : std::nullopt;
+    return index_ ? index_->place(key) : std::optional<Place>();
 }
 
-std::optional<Place> Places::find(const MessageKey& key) const {
+void Places::not_sure(LogPosition before) {
+    if (!unsure_since_) unsure_since_ = before;
+}
+
+Result<std::optional<Place>> Places::find(const MessageKey& key) const {
     const LogIndex* index = nullptr;
     {
         std::lock_guard lock(mutex_);
@@ -29,7 +34,7 @@ std::optional<Place> Places::find(const MessageKey& key) const {
         index = index_;
     }
     // What is forgotten here meanwhile is in the index by then.
-    return index ? index->place(key) : std::nullopt;
+    return index ? index->place(key) : std::optional<Place>();
 }
 
 std::vector<MessageKey> Places::keys() const {
@@ -56,14 +61,17 @@ void Places::count(const Place& place, std::int64_t sign) {
 std::vector<MessageKey> Places::apply(std::vector<Change>& changes, LogPosition position) {
     std::vector<MessageKey> orphans;
     std::lock_guard lock(mutex_);
-    position_ = position;
+    const auto began = std::exchange(position_, position);
     for (auto& change : changes) {
         // Nobody knows of one that has just come in: the index need not be asked.
         const bool fresh = change.kind == RecordKind::message && change.waiting;
-        const auto before = fresh ? std::nullopt : found(change.key);
+        const auto looked = fresh ? std::optional<Place>() : found(change.key);
+        if (!looked) not_sure(began);
+        const auto before = looked ? *looked : std::nullopt;
         if (change.kind == RecordKind::removal) {
             auto& oldest = refers_[change.segment];
             if (change.refers) oldest = oldest ? std::min(oldest, change.refers) : change.refers;
+            if (!looked) changed_[change.key] = {};
             if (!before) continue;
             count(*before, -1);
             if (before->in_file) orphans.push_back(change.key);
@@ -129,7 +137,7 @@ std::vector<IndexChange> Places::take_changes(LogPosition& position) {
     std::vector<IndexChange> changes;
     {
         std::lock_guard lock(mutex_);
-        position = position_;
+        position = unsure_since_ ? std::min(position_, *unsure_since_) : position_;
         changes.reserve(changed_.size());
         for (auto& [key, changed] : changed_) {
             if (changed.place) changed.place->indexed = true;

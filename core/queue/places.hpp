@@ -52,7 +52,8 @@ class Places {
 public:
     // Before anything else; null while there is none.
     void look_in(const LogIndex* index);
-    std::optional<Place> find(const MessageKey& key) const;
+    // Nothing: it is not in the spool. A failure: the index cannot be read now.
+    Result<std::optional<Place>> find(const MessageKey& key) const;
     std::vector<MessageKey> keys() const;  // the oldest first
 
     // `position`: where the log goes on after these. The keys whose body file is nobody's any more.
@@ -87,7 +88,8 @@ private:
     void count(const Place& place, std::int64_t sign);
     // Where memory knows: the place, or that there is none. Nothing: the index is to be asked.
     std::optional<std::optional<Place>> remembered(const MessageKey& key) const;
-    std::optional<Place> found(const MessageKey& key) const;
+    Result<std::optional<Place>> found(const MessageKey& key) const;
+    void not_sure(LogPosition before);
 
     mutable std::mutex mutex_;
     const LogIndex* index_ = nullptr;
@@ -96,6 +98,8 @@ private:
     std::map<std::uint32_t, std::int64_t> needed_;
     std::map<std::uint32_t, std::uint32_t> refers_;
     LogPosition position_;
+    // A change was made while the index could not be read: the next start reads the log from here.
+    std::optional<LogPosition> unsure_since_;
 };
 
 }  // namespace postern::queue
