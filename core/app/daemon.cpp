@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <net/await.hpp>
 #include <net/outbound.hpp>
+#include <net/partner_certificates.hpp>
 #include <queue/spool_folder.hpp>
 #include <thread>
 
@@ -58,6 +59,7 @@ private:
     asio::thread_pool reload_pool_{1};
     net::HandshakeMemory handshakes_;
     net::WarmConnections warm_;
+    net::PartnerCertificates partner_certificates_;
     std::mutex generation_mutex_;
     std::shared_ptr<const net::Generation> generation_;
     std::weak_ptr<const net::Generation> applied_;  // what plugins take up: a moment before sessions do
@@ -180,9 +182,10 @@ void Daemon::make_parts() {
     };
     queue_ = std::make_unique<queue::Queue>(std::move(parts));
     resolver_ = std::make_unique<net::Resolver>(loop_, generation_->settings->resolver);
-    services_ = std::make_unique<net::Services>(net::Services{
-        log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
-        [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); }, token_pool_, warm_});
+    services_ = std::make_unique<net::Services>(
+        net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
+                      [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); },
+                      token_pool_, warm_, partner_certificates_});
     listeners_ = std::make_unique<Listeners>(loop_, *services_, workers_, draining_);
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
     admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_, generation_->settings});

@@ -2,6 +2,7 @@
 #include <net/await.hpp>
 #include <net/deciding.hpp>
 #include <net/inbound_policy.hpp>
+#include <net/partner_certificates.hpp>
 #include <net/views.hpp>
 
 namespace postern::net {
@@ -62,6 +63,7 @@ awaitable<Verdict> InboundPolicy::hold_against(const SessionFacts& session, cons
     services_.log.write(transaction_.outcome.passes ? Severity::info : Severity::warning,
                         transaction_.outcome.passes ? "judged" : "mail-refused",
                         text + " from " + session.remote_address);
+    tell_of_certificate(services_, {transaction_.entry, domain, connector.name, {}}, evidence, transaction_.outcome);
     if (!listened_to(services_, worker_, *session.generation, Event::peer_judged)) co_return Verdict::proceed();
     const auto& outcome = transaction_.outcome;
     const SessionView session_view(session, machine.helo());

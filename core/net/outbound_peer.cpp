@@ -1,6 +1,7 @@
 // One host of a destination: the connection, the handshake, and the judgement of the peer against the recipient domain,
 // before anything of the envelope travels.
 #include <net/outbound_session.hpp>
+#include <net/partner_certificates.hpp>
 
 namespace postern::net {
 
@@ -179,6 +180,7 @@ awaitable<void> OutboundDelivery::ask_peer(const Host& host, Stream& stream, smt
     const auto text = "outbound to " + host.name + ": " + judged_text(outcome_, evidence, name);
     log.decision(text);
     services_.log.info("judged", text);
+    tell_of_certificate(services_, {entry_, name, connector_->name, host.name}, evidence, outcome_);
     std::vector<Detail> details{
         {"standing", outcome_.passes ? (outcome_.by_exception ? "exception" : "passes") : "refused"},
         {"reason", outcome_.fault.token},

@@ -70,6 +70,8 @@ private:
     std::set<std::string> listed_;
 };
 
+class PartnerCertificates;
+
 struct Services {
     Log& log;
     Counters& counters;
@@ -84,6 +86,7 @@ struct Services {
     std::function<void(std::shared_ptr<const policy::AskedQuestion>)> announce;
     asio::thread_pool& token_pool;  // apart from `pool`: a token that hangs holds up no commit
     WarmConnections& warm;
+    PartnerCertificates& partner_certificates;
 };
 
 // A session, which may sit idle for long: told on its worker's thread that a newer generation is in force, so that what

@@ -78,6 +78,7 @@ void Instance::provide(std::string_view role_id, std::string_view name, void* pr
         return keep<LanedRevocation, RevocationChecker>(name, provider, lane, file.name);
     if (role_id == PooledRevocationChecker::id)
         return keep<LanedPooledRevocation, PooledRevocationChecker>(name, provider, lane, file.name);
+    if (role_id == SignerHints::id) return keep<GuardedSignerHints, SignerHints>(name, provider, log, file.name);
     if (role_id == Fetcher::id) return keep<LanedFetcher, Fetcher>(name, provider, lane, file.name);
     if (role_id == Delivery::id) return keep<LanedDelivery, Delivery>(own, provider, lane, file.name);
     if (role_id == Decider::id) return keep<GuardedDecider, Decider>(own, provider, lane, runs, log, file.name);

@@ -13,6 +13,7 @@
 #include <postern/learning_judge.hpp>
 #include <postern/own_certificates.hpp>
 #include <postern/revocation_pool.hpp>
+#include <postern/signer_hints.hpp>
 #include <postern/tls_resumption.hpp>
 
 namespace postern::plugins {
@@ -225,6 +226,18 @@ struct LanedPooledRevocation : PooledRevocationChecker {
     std::uint64_t pool_epoch() const override { return inner.pool_epoch(); }
     PooledRevocationChecker& inner;
     Lane& lane;
+    std::string plugin;
+};
+
+struct GuardedSignerHints : SignerHints {
+    GuardedSignerHints(SignerHints& provider, Log& to, std::string name)
+        : inner(provider), log(to), plugin(std::move(name)) {}
+    std::vector<std::string> signer_urls(const std::vector<Bytes>& path) override {
+        return inline_call(
+            log, plugin, [&] { return inner.signer_urls(path); }, [] { return std::vector<std::string>(); });
+    }
+    SignerHints& inner;
+    Log& log;
     std::string plugin;
 };
 

@@ -32,6 +32,7 @@ enum class Event : std::uint16_t {
     header_end = 29,
     queued = 30,
     disconnect = 31,
+    partner_certificate = 32,  // since 1.1
 
     route = 40,
     outbound_connect = 41,

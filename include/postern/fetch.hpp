@@ -33,11 +33,15 @@ struct FetchAnswer {
     std::string way;  // "direct to 127.0.0.1:8080" or "by proxy proxy.contoso.com:3128": each hop
 };
 
+// No connection, or no answer in time: whatever else is asked of that host fares alike.
+inline constexpr std::string_view host_unreachable = "host-unreachable";
+
 class Fetcher {
 public:
     static constexpr std::string_view id = "postern.fetcher.1";  // registered by name: "http", "https", "ldap", "ldaps"
     virtual ~Fetcher() = default;
-    // Failure tokens: "crl-unreachable" for all that time may mend; the text says which hop and what came back.
+    // Failure tokens: host_unreachable where nobody answers there (since 1.1), "crl-unreachable" for all else that time
+    // may mend; the text says which hop and what came back.
     virtual Pending<FetchAnswer> fetch(FetchRequest) = 0;
 };
 

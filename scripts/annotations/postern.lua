@@ -92,6 +92,19 @@ local Networks = {}
 ---@field revocation string # good, short-lived, none or empty
 ---@field host string # outbound: the host that was judged; inbound: empty
 
+---@class postern.PartnerCertificateEvent: postern.Event
+---@field partner string # the listed entry that it was judged for
+---@field domain string # the domain in question, canonical
+---@field direction string # in or out
+---@field connector string # the connector's name
+---@field host string # outbound: the host that showed it; inbound: empty
+---@field certificate string # SHA-256 of the leaf, lower-case hex
+---@field subject string # its subject
+---@field not_before integer # when it begins, seconds since 1970
+---@field not_after integer # when it ends, likewise
+---@field standing string # passes, exception or refused
+---@field client_name string # its name that spoke for the domain
+
 ---@class postern.RecipientEvent: postern.Event
 ---@field recipient string # the address asked for
 ---@field recipient_domain string # its domain, canonical
@@ -139,7 +152,7 @@ local Networks = {}
 
 ---@class postern.StopEvent: postern.Event
 
----@alias postern.EventName "start"|"config_validate"|"config_reloaded"|"timer"|"connection"|"ehlo"|"starttls"|"client_hello"|"tls_established"|"tls_failed"|"auth"|"mail"|"peer_judged"|"recipient"|"data_start"|"header_end"|"message_end"|"queued"|"disconnect"|"outbound_requirement"|"route"|"outbound_connect"|"outbound_ehlo"|"delivery_result"|"notice"|"stop"
+---@alias postern.EventName "start"|"config_validate"|"config_reloaded"|"timer"|"connection"|"ehlo"|"starttls"|"client_hello"|"tls_established"|"tls_failed"|"auth"|"mail"|"peer_judged"|"partner_certificate"|"recipient"|"data_start"|"header_end"|"message_end"|"queued"|"disconnect"|"outbound_requirement"|"route"|"outbound_connect"|"outbound_ehlo"|"delivery_result"|"notice"|"stop"
 
 --- Has a function called at an event. At the top of a file.
 ---@overload fun(event: "start", handler: fun(session: nil, envelope: nil, event: postern.StartEvent): ...)
@@ -155,6 +168,7 @@ local Networks = {}
 ---@overload fun(event: "auth", handler: fun(session: postern.Session, envelope: nil, event: postern.AuthEvent): ...)
 ---@overload fun(event: "mail", handler: fun(session: postern.Session, envelope: postern.Envelope, event: postern.MailEvent): ...)
 ---@overload fun(event: "peer_judged", handler: fun(session: postern.Session, envelope: postern.Envelope, event: postern.PeerJudgedEvent): ...)
+---@overload fun(event: "partner_certificate", handler: fun(session: nil, envelope: nil, event: postern.PartnerCertificateEvent): ...)
 ---@overload fun(event: "recipient", handler: fun(session: postern.Session, envelope: postern.Envelope, event: postern.RecipientEvent): ...)
 ---@overload fun(event: "data_start", handler: fun(session: postern.Session, envelope: postern.Envelope, event: postern.DataStartEvent): ...)
 ---@overload fun(event: "header_end", handler: fun(session: postern.Session, envelope: postern.Envelope, event: postern.HeaderEndEvent): ...)

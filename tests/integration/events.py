@@ -300,7 +300,7 @@ def observed(world):
     world.seen('start ', 'config_reloaded ', 'connection ', 'ehlo ', 'starttls ', 'client_hello ', 'tls_established ',
                f'peer_judged from={LISTED}', f'mail from={OTHER}', 'recipient ', 'data_start ', 'header_end ', 'message_end ',
                'queued ', 'disconnect ', 'outbound_requirement ', 'route out', 'outbound_connect out', 'outbound_ehlo out',
-               'peer_judged out', 'delivery_result ', 'notice ', 'stop ')
+               'peer_judged out', 'partner_certificate ', 'delivery_result ', 'notice ', 'stop ')
     print('ok: the observer was told of every event')
 
 

@@ -24,6 +24,7 @@ constexpr std::pair<Event, std::string_view> events[] = {
     {Event::tls_failed, "tls_failed"},
     {Event::auth, "auth"},
     {Event::peer_judged, "peer_judged"},
+    {Event::partner_certificate, "partner_certificate"},
     {Event::mail, "mail"},
     {Event::recipient, "recipient"},
     {Event::data_start, "data_start"},
