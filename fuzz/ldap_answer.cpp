@@ -21,6 +21,7 @@ public:
     }
     long write(const void*, std::size_t size) override { return static_cast<long>(size); }
     const std::string& fault() const override { return fault_; }
+    bool heard() const override { return true; }
     void allow_octets(std::uint64_t) override {}
     int descriptor() const override { return descriptor_; }
     std::string peer() const override { return {}; }

@@ -149,9 +149,17 @@ private:
             return (list_.distribution_point = read_issuing_point(value)).has_value();
         if (id == oid::authority_key_identifier) return read_authority_key(value);
         if (id == oid::freshest_crl) return read_distribution_points(value, list_.freshest_crl_points);
+        if (id == oid::authority_information_access) return read_access(value);
         if (extension.critical && list_.unusable.empty())
             list_.unusable = "the list has the unknown critical extension " + dotted(extension.oid);
         return true;
+    }
+
+    bool read_access(Reader value) {
+        InformationAccess access;
+        const bool good = read_information_access(value, access);
+        list_.ca_issuer_urls = std::move(access.ca_issuers);
+        return good;
     }
 
     bool read_authority_key(Reader value) {

@@ -61,6 +61,7 @@ public:
     std::optional<Bytes> base_number;  // a delta list; the number of the list that it builds upon
     std::optional<IssuingDistributionPoint> distribution_point;
     std::vector<DistributionPoint> freshest_crl_points;
+    std::vector<std::string> ca_issuer_urls;  // where the certificate of its signer may be (5.2.7)
     // Not empty: a critical extension of the list or of an entry is unknown, and the list must not be used (5.2, 5.3).
     std::string unusable;
 

@@ -101,18 +101,12 @@ bool read_freshest(Reader value, bool, Certificate& certificate) {
     return read_distribution_points(value, certificate.freshest_crl_points);
 }
 
-bool read_information_access(Reader value, bool, Certificate& certificate) {
-    Reader list(value.expect(tag::sequence));
-    for (std::size_t count = 0; list.more() && count < list_limit; ++count) {
-        Reader fields(list.expect(tag::sequence));
-        const auto method = fields.expect(tag::oid);
-        const auto location = read_general_name(fields.any());
-        if (!fields.finished() || !is_oid(method) || !location) return false;
-        if (location->kind != NameKind::uri) continue;
-        if (text(method.content) == oid::ca_issuers) certificate.ca_issuer_urls.push_back(location->value);
-        if (text(method.content) == oid::ocsp) certificate.ocsp_urls.push_back(location->value);
-    }
-    return value.finished() && list.finished();
+bool read_access(Reader value, bool, Certificate& certificate) {
+    InformationAccess access;
+    if (!read_information_access(value, access)) return false;
+    certificate.ca_issuer_urls = std::move(access.ca_issuers);
+    certificate.ocsp_urls = std::move(access.ocsp);
+    return true;
 }
 
 // Each policy once; qualifiers are text for a human, and nobody here shows it.
@@ -182,7 +176,7 @@ constexpr std::array known_extensions{
     Known{oid::name_constraints, "nameConstraints", read_name_constraints},
     Known{oid::crl_distribution_points, "cRLDistributionPoints", read_crl_points},
     Known{oid::freshest_crl, "freshestCRL", read_freshest},
-    Known{oid::authority_information_access, "authorityInfoAccess", read_information_access},
+    Known{oid::authority_information_access, "authorityInfoAccess", read_access},
     Known{oid::certificate_policies, "certificatePolicies", read_policies},
     Known{oid::policy_constraints, "policyConstraints", read_policy_constraints},
     Known{oid::policy_mappings, "policyMappings", read_policy_mappings},
@@ -191,6 +185,20 @@ constexpr std::array known_extensions{
 };
 
 }  // namespace
+
+bool read_information_access(Reader value, InformationAccess& access) {
+    Reader list(value.expect(tag::sequence));
+    for (std::size_t count = 0; list.more() && count < list_limit; ++count) {
+        Reader fields(list.expect(tag::sequence));
+        const auto method = fields.expect(tag::oid);
+        const auto location = read_general_name(fields.any());
+        if (!fields.finished() || !is_oid(method) || !location) return false;
+        if (location->kind != NameKind::uri) continue;
+        if (text(method.content) == oid::ca_issuers) access.ca_issuers.push_back(location->value);
+        if (text(method.content) == oid::ocsp) access.ocsp.push_back(location->value);
+    }
+    return value.finished() && list.finished();
+}
 
 std::optional<Extension> read_extension(const Element& element) {
     Reader fields(element);

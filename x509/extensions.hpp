@@ -1,4 +1,5 @@
-// The extensions of a certificate: one reader each, found by OID. Only certificate.cpp calls this.
+// The extensions of a certificate: one reader each, found by OID; and those that lists have too. Only certificate.cpp
+// and crl.cpp call this.
 #pragma once
 
 #include <x509/certificate.hpp>
@@ -15,5 +16,11 @@ struct Extension {
     BytesView value;
 };
 std::optional<Extension> read_extension(const Element&);
+
+// authorityInfoAccess of a certificate or a list (RFC 5280 4.2.2.1, 5.2.7): URIs alone. False where malformed.
+struct InformationAccess {
+    std::vector<std::string> ca_issuers, ocsp;
+};
+bool read_information_access(Reader value, InformationAccess& access);
 
 }  // namespace postern::x509

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <crl/checker.hpp>
+#include <crl/digest.hpp>
 #include <crl/staple.hpp>
 #include <set>
 #include <x509/path_validation.hpp>
@@ -31,10 +32,11 @@ KnownListRef given(x509::CertificateList list) {
 // One question that waits for flights. Its continuation keeps it alive.
 class Question : public Counted {
 public:
-    Question(ListStore& store, Flights& flights, RevocationRequest request, std::vector<Certificate> path,
-             const std::vector<Certificate>& pool)
+    Question(ListStore& store, Flights& flights, Readers* readers, RevocationRequest request,
+             std::vector<Certificate> path, const std::vector<Certificate>& pool)
         : store_(store),
           flights_(flights),
+          readers_(readers),
           request_(std::move(request)),
           deciding_(std::move(path), pool, [this](const x509::Name& issuer) { return lists_of(issuer); },
                     {request_.at, request_.grace, request_.source, request_.profile}) {}
@@ -171,7 +173,20 @@ private:
         }
         go_on();
     }
+    // Those that its path names, those that were asked for, and those that decided.
+    void note_needs() const {
+        if (!readers_ || request_.only_explicit_crls || deciding_.path().size() < 2) return;
+        std::set<std::string> lists = tried_;
+        const auto& path = deciding_.path();
+        for (std::size_t i = 0; i + 1 < path.size(); ++i)
+            for (const auto& point : path[i].crl_points)
+                for (auto& url : point.urls()) lists.insert(std::move(url));
+        for (const auto& answer : answers_)
+            if (!answer.source.empty()) lists.insert(answer.source);
+        readers_->needs(digest(path.front().der()), {lists.begin(), lists.end()}, request_.at);
+    }
     void finish() {
+        note_needs();
         for (const auto& [index, text] : failures_) {
             auto& answer = answers_[index];
             if (!fetching_helps(answer)) continue;
@@ -187,6 +202,7 @@ private:
 
     ListStore& store_;
     Flights& flights_;
+    Readers* readers_;
     RevocationRequest request_;
     std::vector<KnownListRef> explicit_;
     std::string unreadable_;
@@ -215,8 +231,26 @@ Pending<Answers> Checker::check_with_pool(PooledRevocationRequest request) {
     // What stands beside the path and cannot be read is of no use; the path was read once already.
     for (const auto& der : request.pool)
         if (auto certificate = Certificate::read(der)) pool.push_back(std::move(*certificate));
-    auto question = make_ref<Question>(store_, flights_, std::move(request.path), std::move(path), pool);
+    auto question = make_ref<Question>(store_, flights_, readers_, std::move(request.path), std::move(path), pool);
     return question->begin();
+}
+
+// Of lists that came and were not believed, and of those at hand under the issuers' names.
+std::vector<std::string> Checker::signer_urls(const std::vector<Bytes>& path) {
+    std::vector<std::string> urls;
+    const auto add = [&urls](const std::vector<std::string>& more) {
+        for (const auto& url : more)
+            if (urls.size() < most_points && std::ranges::find(urls, url) == urls.end()) urls.push_back(url);
+    };
+    for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+        const auto certificate = Certificate::read(path[i]);
+        if (!certificate) continue;
+        for (const auto& point : certificate->crl_points)
+            for (const auto& url : point.urls())
+                if (const auto slot = store_.find(url)) add(slot->signer_urls);
+        for (const auto& known : store_.named(certificate->issuer.key())) add(known->list.ca_issuer_urls);
+    }
+    return urls;
 }
 
 }  // namespace postern::crl

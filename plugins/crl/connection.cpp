@@ -38,6 +38,7 @@ public:
     long read(void* into, std::size_t size) override;
     long write(const void* from, std::size_t size) override;
     const std::string& fault() const override { return fault_; }
+    bool heard() const override { return heard_; }
     void allow_octets(std::uint64_t most) override { octets_left_ = most; }
     int descriptor() const override { return descriptor_; }
     std::string peer() const override { return peer_; }
@@ -61,6 +62,7 @@ private:
     Limits limits_;
     std::uint64_t octets_left_ = 1u << 20;
     std::string fault_;
+    bool heard_ = false;
     std::shared_ptr<const TlsTrust> trust_;
     gnutls_session_t tls_ = nullptr;
 };
@@ -84,6 +86,7 @@ long Socket::pull(void* into, std::size_t size) {
     const auto count =
         until_done(POLLIN, [&] { return ::recv(descriptor_, into, std::min<std::uint64_t>(size, octets_left_), 0); });
     if (count > 0) octets_left_ -= static_cast<std::uint64_t>(count);
+    heard_ |= count > 0;
     // A trickle that never stops for long is ended here: poll alone would never find it late.
     return limits_.left().count() == 0 ? fail("no answer in time") : count;
 }

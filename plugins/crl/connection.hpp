@@ -28,6 +28,7 @@ public:
     virtual long read(void* into, std::size_t size) = 0;
     virtual long write(const void* from, std::size_t size) = 0;
     virtual const std::string& fault() const = 0;
+    virtual bool heard() const = 0;  // anything at all came
 
     virtual void allow_octets(std::uint64_t most) = 0;
     virtual int descriptor() const = 0;

@@ -1,10 +1,10 @@
 #include <fcntl.h>
-#include <gnutls/crypto.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
+#include <crl/digest.hpp>
 #include <crl/disk_cache.hpp>
 #include <cstring>
 #include <filesystem>
@@ -24,12 +24,6 @@ std::string one_line(std::string_view text) {
     for (const char c : text)
         if (static_cast<unsigned char>(c) >= 32 && c != 127) clean += c;
     return clean;
-}
-
-std::string digest(BytesView octets) {
-    std::uint8_t hash[32];
-    if (gnutls_hash_fast(GNUTLS_DIG_SHA256, octets.data(), octets.size(), hash) != 0) return {};
-    return x509::hex(BytesView(hash), false);
 }
 
 std::optional<Bytes> from_hex(std::string_view text) {

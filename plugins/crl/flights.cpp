@@ -3,6 +3,7 @@
 #include <crl/list_answer.hpp>
 #include <crl/messages.hpp>
 #include <crl/verdict.hpp>
+#include <postern/fetch_rules.hpp>
 
 namespace postern::crl {
 
@@ -60,6 +61,8 @@ void Flights::fetch(const std::string& url, const std::vector<Bytes>& hoped, boo
     };
     std::ranges::for_each(hoped, add);
     if (slot) std::ranges::for_each(slot->issuers, add);
+    if (!force)
+        if (const auto why = server_rests(url, issuers); !why.empty()) return done(why);
     {
         std::unique_lock lock(mutex_);
         if (stopped_ || flights_.size() >= most_flights) {
@@ -77,6 +80,17 @@ void Flights::fetch(const std::string& url, const std::vector<Bytes>& hoped, boo
         if (!fresh) return;
     }
     begin(url);
+}
+
+// Empty, or that its server was silent a moment ago, over whatever URL that was found out.
+std::string Flights::server_rests(const std::string& url, const std::vector<x509::Certificate>& issuers) {
+    const auto server = server_of(url);
+    const auto until = servers_.rests_until(server, host_.now());
+    if (!until) return {};
+    const auto why = "its server " + printable(server) + " did not answer lately";
+    store_.put_off(url, why, *until, issuers);
+    if (const auto slot = store_.find(url)) tell_of_end(*slot);
+    return why + " (next try after " + date(*until) + "; postern crl refresh tries at once)";
 }
 
 void Flights::begin(const std::string& url) {
@@ -190,6 +204,8 @@ void Flights::landed(const std::string& url, Outcome<FetchAnswer> answer) {
         if (const auto flight = flights_.find(url); flight != flights_.end()) issuers = flight->second.issuers;
         backoff = settings_.backoff;
     }
+    if (!answer && answer.failure.token == host_unreachable) servers_.silent(server_of(url), backoff, host_.now());
+    else servers_.answered(server_of(url), host_.now());
     const auto error = take_in(url, answer, issuers);
     if (error.empty()) {
         store_.succeeded(url, backoff);
@@ -200,7 +216,7 @@ void Flights::landed(const std::string& url, Outcome<FetchAnswer> answer) {
         host_.log(Severity::warning, messages::crl_fetch_failed, url + ": " + error);
     }
     if (const auto slot = store_.find(url)) {
-        gauge(*slot);
+        gauge(slot->url, slot->list);
         tell_of_end(*slot);
     }
     std::vector<Done> waiting;
@@ -218,8 +234,41 @@ void Flights::imported(const std::string& url, const std::string& from) {
     host_.log(Severity::info, messages::crl_imported, url + " from " + from);
     const auto slot = store_.find(url);
     if (!slot) return;
-    gauge(*slot);
+    gauge(slot->url, slot->list);
     tell_of_end(*slot);
+}
+
+// The first few by name: an alarm is a line.
+std::string Flights::who_suffers(const std::string& list) const {
+    constexpr std::size_t most_named = 3;
+    const auto all = readers_ ? readers_->of(list) : std::vector<Reader>();
+    if (all.empty()) return "mail of partners with certificates of that CA";
+    std::string text;
+    for (std::size_t i = 0; i < std::min(all.size(), most_named); ++i) text += (i ? ", " : "") + all[i].text();
+    return all.size() > most_named ? text + " and " + std::to_string(all.size() - most_named) + " more" : text;
+}
+
+// Nobody fetches what an operator laid down; he hears of its end a day ahead, unless another list outlives it.
+void Flights::tell_of_files() {
+    const auto now = host_.now();
+    const auto soon = now + time_to_act;
+    std::set<std::string> ending;
+    const auto files = store_.files();
+    for (const auto& file : files) {
+        const auto& end = file->list.next_update;
+        const auto outlives = [&](const KnownListRef& other) {
+            return !other->list.base_number && (!other->list.next_update || *other->list.next_update > soon);
+        };
+        if (!end || *end > soon || std::ranges::any_of(store_.named(file->list.issuer.key()), outlives)) continue;
+        ending.insert(file->source());
+        host_.alarm("crl-ending", file->source(),
+                    "the list of " + file->list.issuer.text() + " in this file " + (*end < now ? "ended " : "ends ") +
+                        date(*end) + "; put a newer one there and reload. Deferred then is " +
+                        who_suffers(file->source()));
+    }
+    for (const auto& file : ending_files_)
+        if (!ending.contains(file)) host_.alarm("crl-ending", file, {});
+    ending_files_ = std::move(ending);
 }
 
 // Two alarms, at most one of which stands: the list has ended, or it will and refreshing it fails.
@@ -227,32 +276,36 @@ void Flights::tell_of_end(const Slot& slot) const {
     std::string ended, ending;
     if (slot.list && slot.list->list.next_update && !slot.last_error.empty()) {
         const auto end = *slot.list->list.next_update, now = host_.now();
-        if (end < now) ended = "the list ended and no newer one could be had: " + slot.last_error;
+        if (end < now)
+            ended = "the list ended and no newer one could be had: " + slot.last_error + "; deferred is " +
+                    who_suffers(slot.url);
         else if (slot.failures >= failures_to_tell && end - now <= time_to_act)
             ending = "the list of " + slot.list->list.issuer.text() + " ends " + date(end) +
-                     " and no newer one could be had: " + slot.last_error +
-                     ". From then on mail of partners with certificates of that CA is deferred";
+                     " and no newer one could be had: " + slot.last_error + ". From then on " + who_suffers(slot.url) +
+                     " is deferred";
     }
     host_.alarm("crl-unreachable", slot.url, ended);
     host_.alarm("crl-ending", slot.url, ending);
 }
 
-void Flights::gauge(const Slot& slot) const {
-    if (!slot.list || !slot.list->list.next_update) return;
+void Flights::gauge(const std::string& where, const KnownListRef& list) const {
+    if (!list || !list->list.next_update) return;
     std::string label = "url=\"";
-    for (const char c : slot.url)
+    for (const char c : where)
         if (c == '"' || c == '\\') (label += '\\') += c;
         else label += static_cast<unsigned char>(c) < 32 ? '?' : c;
-    const auto seconds = std::chrono::system_clock::to_time_t(*slot.list->list.next_update);
+    const auto seconds = std::chrono::system_clock::to_time_t(*list->list.next_update);
     host_.gauge("postern_crl_next_update_timestamp_seconds", label + "\"", static_cast<double>(seconds));
 }
 
 void Flights::gauges() const {
-    for (const auto& slot : store_.slots()) gauge(slot);
+    for (const auto& file : store_.files()) gauge(file->source(), file);
+    for (const auto& slot : store_.slots()) gauge(slot.url, slot.list);
 }
 
 void Flights::refresh_due() {
     store_.forget_unused();
+    tell_of_files();
     const auto now = host_.now();
     for (const auto& slot : store_.slots()) {
         if (!slot.last_error.empty()) tell_of_end(slot);

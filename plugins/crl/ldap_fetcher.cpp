@@ -107,25 +107,29 @@ Outcome<FetchAnswer> LdapFetcher::serve(const FetchRequest& request, const Limit
     }
     std::string told;
     auto left = servers.size();
+    bool silent = true;
     for (const auto& server : servers) {
         auto answer = ask(*url, server, rules, limits.at_most(limits.left() / static_cast<int>(left--)));
         if (answer) return answer;
+        silent &= answer.failure.token == host_unreachable;
         told += (told.empty() ? "" : "; ") + host_and_port(server) + ": " + answer.failure.text;
     }
     // In parentheses what tells of our side: whoever answers strangers leaves it out.
-    return failed(printable(url->text) + " (LDAP takes no proxy; " + told + "): no directory gave it");
+    auto none = failed(printable(url->text) + " (LDAP takes no proxy; " + told + "): no directory gave it");
+    if (silent) none.token = host_unreachable;
+    return none;
 }
 
 Outcome<FetchAnswer> LdapFetcher::ask(const LdapUrl& url, const LdapServer& server, const FetchRules& rules,
                                       const Limits& limits) {
     const auto addresses = look_up(server.host, server.port, limits);
-    if (!addresses) return addresses.failure;
+    if (!addresses) return Failure{std::string(host_unreachable), addresses.failure.text};
     const bool private_allowed = rules.allow_private || named_by_operator(server.host, rules);
     for (const auto& address : *addresses)
         if (!private_allowed && !is_public_address(address.octets()))
             return failed("it leads to " + address.text() + ", which is not public");
     auto connection = Connection::open(*addresses, limits);
-    if (!connection) return connection.failure;
+    if (!connection) return Failure{std::string(host_unreachable), connection.failure.text};
     auto& opened = **connection;
     const auto way = "direct to " + opened.peer() + " (LDAP takes no proxy)";
     if (server.tls) {
@@ -134,7 +138,9 @@ Outcome<FetchAnswer> LdapFetcher::ask(const LdapUrl& url, const LdapServer& serv
         if (const auto why = opened.start_tls(server.host, *roots); !why.empty()) return failed(way + ": " + why);
     }
     auto body = search(opened, url, rules.bytes);
-    if (!body) return failed(way + ": " + body.failure.text);
+    if (!body)
+        return Failure{std::string(opened.heard() ? "crl-unreachable" : host_unreachable),
+                       way + ": " + body.failure.text};
     FetchAnswer answer;
     answer.body = std::move(*body);
     answer.way = way;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <crl/list_store.hpp>
 #include <crl/messages.hpp>
+#include <crl/servers.hpp>
 #include <crl/verdict.hpp>
 #include <random>
 
@@ -8,7 +9,6 @@ namespace postern::crl {
 
 // URLs come from certificates under trusted anchors, yet a slot costs memory: the least used go.
 static constexpr std::size_t most_slots = 10000;
-static constexpr std::chrono::minutes longest_backoff{30};
 static constexpr std::size_t most_issuers = 8, most_former = 3;
 
 static std::uint64_t octets_of(const Slot& slot) {
@@ -185,6 +185,16 @@ void ListStore::keep(const Slot& slot) {
     if (const auto failure = disk_.write(entry)) host_.log(Severity::error, messages::crl_cache_failed, failure->text);
 }
 
+std::string ListStore::unknown_signer(const std::string& url, const x509::CertificateList& list) {
+    constexpr std::size_t most_urls = 3, longest_url = 2048;
+    std::lock_guard lock(mutex_);
+    auto& hints = slot(url).signer_urls;
+    hints.clear();
+    for (const auto& one : list.ca_issuer_urls)
+        if (hints.size() < most_urls && one.size() <= longest_url) hints.push_back(one);
+    return "it is not signed by the issuer of the certificate that names it";
+}
+
 std::string ListStore::take(const std::string& url, Bytes der, const std::vector<x509::Certificate>& issuers,
                             const std::string& etag, const std::string& last_modified, bool even_older) {
     auto decoded = x509::CertificateList::read(std::move(der));
@@ -192,7 +202,7 @@ std::string ListStore::take(const std::string& url, Bytes der, const std::vector
     const auto known = std::make_shared<const KnownList>(std::move(*decoded), url);
     const auto issuer = std::ranges::find_if(
         issuers, [&](const x509::Certificate& one) { return known->signed_by(one, Profile::modern); });
-    if (issuer == issuers.end()) return "it is not signed by the issuer of the certificate that names it";
+    if (issuer == issuers.end()) return unknown_signer(url, known->list);
     Slot taken;
     {
         std::lock_guard lock(mutex_);
@@ -206,6 +216,7 @@ std::string ListStore::take(const std::string& url, Bytes der, const std::vector
         std::erase(one.former, before);
         if (one.list && one.list != before) put_away(one, one.list, host_.now());
         one.list = known;
+        one.signer_urls.clear();
         remember(one, issuer->der(), true);
         one.etag = etag;
         one.last_modified = last_modified;
@@ -241,10 +252,17 @@ void ListStore::failed(const std::string& url, const std::string& error, Millise
     auto& one = slot(url);
     one.last_error = error;
     for (const auto& issuer : issuers) remember(one, issuer.der(), false);
-    const auto pause =
-        std::min<std::chrono::milliseconds>(backoff * (1u << std::min(one.failures, 16u)), longest_backoff);
-    ++one.failures;
-    one.not_before = host_.now() + pause;
+    one.not_before = host_.now() + pause_after(one.failures++, backoff);
+    if (evict(url)) index();
+}
+
+void ListStore::put_off(const std::string& url, const std::string& error, Time until,
+                        const std::vector<x509::Certificate>& issuers) {
+    std::lock_guard lock(mutex_);
+    auto& one = slot(url);
+    one.last_error = error;
+    for (const auto& issuer : issuers) remember(one, issuer.der(), false);
+    one.not_before = std::max(one.not_before, until);
     if (evict(url)) index();
 }
 

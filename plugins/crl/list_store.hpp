@@ -22,7 +22,8 @@ struct Slot {
     Time not_before{};      // nobody asks again before: back-off, and a breath after each answer
     unsigned failures = 0;
     std::string last_error;
-    Time used{};  // when the slot was made; the lists know when they were asked
+    std::vector<std::string> signer_urls;  // of a list that was not believed: where its signer's certificate may be
+    Time used{};                           // when the slot was made; the lists know when they were asked
 };
 
 // When somebody last asked what stands on it, as far as this process knows.
@@ -57,11 +58,15 @@ public:
     // `issuers`: whose signature was hoped for, so that a later try knows them.
     void failed(const std::string& url, const std::string& error, Milliseconds backoff,
                 const std::vector<x509::Certificate>& issuers);
+    // It was not asked for: its server rests.
+    void put_off(const std::string& url, const std::string& error, Time until,
+                 const std::vector<x509::Certificate>& issuers);
     // Lists that ended, and URLs that never gave one, which nobody asked for in a month: a partner that left.
     void forget_unused();
     std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
 
 private:
+    std::string unknown_signer(const std::string& url, const x509::CertificateList& list);
     Slot& slot(const std::string& url);
     void index();
     bool evict(const std::string& keep);

@@ -50,9 +50,33 @@ std::string scope_of(const x509::CertificateList& list) {
     return text;
 }
 
-JsonObject list_json(std::string_view where, const KnownListRef& list, Time now) {
+// Shown in text; all of them stand in the JSON.
+constexpr std::size_t most_shown = 20;
+
+std::vector<std::string> needed_for(const Readers& readers, const std::string& list) {
+    std::vector<std::string> lines;
+    const auto all = readers.of(list);
+    for (const auto& one : all) {
+        if (lines.size() == most_shown) {
+            lines.push_back(std::to_string(all.size() - most_shown) + " others (--json names them)");
+            break;
+        }
+        lines.push_back(one.text());
+    }
+    if (lines.empty()) lines.emplace_back("nobody that was seen lately");
+    return lines;
+}
+
+std::string needed_json(const Readers& readers, const std::string& list) {
+    std::vector<std::string> rows;
+    for (const auto& one : readers.of(list))
+        rows.push_back(JsonObject().text("partner", one.partner).text("connector", one.connector).written());
+    return json_array(rows, ", ");
+}
+
+JsonObject list_json(const std::string& where, const KnownListRef& list, const Readers& readers, Time now) {
     JsonObject object;
-    object.text("list", where).text("state", state_of(list, now));
+    object.text("list", where).text("state", state_of(list, now)).raw("needed_for", needed_json(readers, where));
     if (!list) return object;
     return object.text("issuer", list->list.issuer.text())
         .text("number", number_text(list->list))
@@ -61,18 +85,25 @@ JsonObject list_json(std::string_view where, const KnownListRef& list, Time now)
         .number("entries", list->list.size());
 }
 
-JsonObject slot_json(const Slot& slot, Time now) {
+JsonObject slot_json(const Slot& slot, const Readers& readers, Time now) {
     std::vector<std::string> subjects;
     for (const auto& subject : subjects_of(slot)) subjects.push_back(quoted(subject));
-    auto object = list_json(slot.url, slot.list, now);
+    auto object = list_json(slot.url, slot.list, readers, now);
     return object.raw("for", json_array(subjects, ", "))
         .text("fetched", slot.list ? when(slot.fetched) : "never")
         .text("due", slot.list ? when(slot.due) : "when needed")
         .text("error", slot.last_error);
 }
 
-std::string slot_text(const Slot& slot, Time now) {
-    auto text = state_of(slot.list, now) + "  " + slot.url + "\n      for certificates of " + for_whom(slot) + "\n";
+std::string needed_text(const Readers& readers, const std::string& list) {
+    std::string text;
+    for (const auto& line : needed_for(readers, list)) text += "      needed for " + line + "\n";
+    return text;
+}
+
+std::string slot_text(const Slot& slot, const Readers& readers, Time now) {
+    auto text = state_of(slot.list, now) + "  " + slot.url + "\n      for certificates of " + for_whom(slot) + "\n" +
+                needed_text(readers, slot.url);
     if (slot.list)
         text += "      issuer " + slot.list->list.issuer.text() + ", number " + number_text(slot.list->list) + ", " +
                 std::to_string(slot.list->list.size()) + " entries\n      from " + date(slot.list->list.this_update) +
@@ -93,20 +124,21 @@ std::string described(const x509::CertificateList& list) {
 std::string Listing::text() const {
     if (slots.empty() && files.empty()) return "no lists yet: they are fetched when a certificate needs them\n";
     std::string all;
-    for (const auto& slot : slots) all += slot_text(slot, now);
+    for (const auto& slot : slots) all += slot_text(slot, readers, now);
     for (const auto& file : files)
-        all += state_of(file, now) + "  " + file->source() + " (file)\n      " + described(file->list) + "\n";
+        all += state_of(file, now) + "  " + file->source() + " (file)\n" + needed_text(readers, file->source()) +
+               "      " + described(file->list) + "\n";
     return all;
 }
 
 std::string Listing::json() const {
     std::vector<std::string> rows;
-    for (const auto& slot : slots) rows.push_back(slot_json(slot, now).written());
-    for (const auto& file : files) rows.push_back(list_json(file->source(), file, now).written());
+    for (const auto& slot : slots) rows.push_back(slot_json(slot, readers, now).written());
+    for (const auto& file : files) rows.push_back(list_json(file->source(), file, readers, now).written());
     return json_array(rows) + "\n";
 }
 
-std::string shown_text(const Slot& slot, const std::string& file, Time now) {
+std::string shown_text(const Slot& slot, const std::string& file, const Readers& readers, Time now) {
     std::string text;
     const auto row = [&text](std::string_view name, const std::string& value) {
         text += std::string(name) + std::string(14 - name.size(), ' ') + value + "\n";
@@ -114,6 +146,7 @@ std::string shown_text(const Slot& slot, const std::string& file, Time now) {
     row("list", slot.url);
     row("state", state_of(slot.list, now));
     row("for", "certificates of " + for_whom(slot));
+    for (const auto& line : needed_for(readers, slot.url)) row("needed for", line);
     if (slot.list) {
         const auto& list = slot.list->list;
         row("issuer", list.issuer.text());
@@ -137,8 +170,8 @@ std::string shown_text(const Slot& slot, const std::string& file, Time now) {
     return text;
 }
 
-std::string shown_json(const Slot& slot, const std::string& file, Time now) {
-    auto object = slot_json(slot, now);
+std::string shown_json(const Slot& slot, const std::string& file, const Readers& readers, Time now) {
+    auto object = slot_json(slot, readers, now);
     if (slot.list)
         object.text("scope", scope_of(slot.list->list))
             .number("octets", slot.list->list.der().size())

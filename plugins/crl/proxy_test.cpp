@@ -5,6 +5,7 @@
 #include <crl/listing.hpp>
 #include <crl/proxy_test.hpp>
 #include <crl/verdict.hpp>
+#include <set>
 #include <x509/path_validation.hpp>
 
 namespace postern::crl {
@@ -40,13 +41,45 @@ Outcome<FetchAnswer> wait_for(Pending<FetchAnswer> pending) {
     return pending.take();
 }
 
-// What the list says of the certificate, where its signer is in the file.
-std::string judged(const KnownList& known, const x509::Certificate& certificate,
-                   const std::vector<x509::Certificate>& file, Time now) {
+// Who may have signed a list, as far as is known here, and where that was found.
+struct KnownIssuer {
+    x509::Certificate certificate;
+    std::string from;
+};
+using KnownIssuers = std::vector<KnownIssuer>;
+
+// Those of the file that is tested, then the configured roots and intermediates. A file of those that cannot be read is
+// `config check`'s to name.
+KnownIssuers known_issuers(Host& host, const std::string& tested, const std::vector<x509::Certificate>& file) {
+    KnownIssuers all;
+    for (const auto& one : file) all.push_back({one, tested});
+    std::set<std::string> files;
+    for (const auto& scope : host.trust_scopes())
+        for (const auto* names : {&scope.files, &scope.intermediate_files}) files.insert(names->begin(), names->end());
+    for (const auto& name : files)
+        if (auto found = certificates_in(name))
+            for (auto& one : *found) all.push_back({std::move(one), name});
+    return all;
+}
+
+// What the list says of the certificate; an error where the daemon would not believe it.
+std::string judged(const KnownList& known, const x509::Certificate& certificate, const KnownIssuers& issuers, Time now,
+                   std::string& error) {
     std::string text;
-    for (const auto& issuer : file)
-        if (known.signed_by(issuer, Profile::modern)) text = "signed by " + issuer.subject.text();
-    if (text.empty()) return "its signature was not checked: the certificate of its issuer is not in the file";
+    const KnownIssuer* namesake = nullptr;
+    for (const auto& issuer : issuers) {
+        if (issuer.certificate.subject == known.list.issuer) namesake = &issuer;
+        if (text.empty() && known.signed_by(issuer.certificate, Profile::modern))
+            text = "signed by " + issuer.certificate.subject.text() + " (" + issuer.from + ")";
+    }
+    if (text.empty() && namesake) {
+        error = "the list was not believed: it is not signed by " + known.list.issuer.text() + " as it stands in " +
+                namesake->from;
+        return {};
+    }
+    if (text.empty())
+        text = "its signature was not checked: no certificate of " + known.list.issuer.text() +
+               " is in the file or among the configured roots and intermediates; append it to the file";
     if (known.list.next_update && *known.list.next_update + clock_skew < now) text += "; it has ended";
     if (const auto entry = known.list.find(certificate.serial, certificate.issuer))
         return text + "; the certificate is on it: " + std::string(x509::name_of(entry->reason)) + " " +
@@ -55,7 +88,7 @@ std::string judged(const KnownList& known, const x509::Certificate& certificate,
 }
 
 Trial try_url(Flights& flights, const std::string& url, const x509::Certificate& certificate,
-              const std::vector<x509::Certificate>& file, Time now) {
+              const KnownIssuers& issuers, Time now) {
     Trial trial;
     trial.url = url;
     auto answer = wait_for(flights.ask(url, false));
@@ -78,19 +111,19 @@ Trial try_url(Flights& flights, const std::string& url, const x509::Certificate&
         }
         const KnownList known(std::move(*decoded), url);
         trial.came += "; list " + described(known.list);
-        trial.judgement += (trial.judgement.empty() ? "" : " | ") + judged(known, certificate, file, now);
+        const auto says = judged(known, certificate, issuers, now, trial.error);
+        if (!says.empty()) trial.judgement += (trial.judgement.empty() ? "" : " | ") + says;
     }
     if (!trial.judgement.empty()) trial.error.clear();
     return trial;
 }
 
-TestedCertificate test(Flights& flights, const x509::Certificate& certificate,
-                       const std::vector<x509::Certificate>& file, Time now) {
+TestedCertificate test(Flights& flights, const x509::Certificate& certificate, const KnownIssuers& issuers, Time now) {
     TestedCertificate tested{x509::shown(certificate), {}, true};
     for (const auto& point : certificate.crl_points) {
         bool had = false;
         for (const auto& url : point.urls()) {
-            tested.trials.push_back(try_url(flights, url, certificate, file, now));
+            tested.trials.push_back(try_url(flights, url, certificate, issuers, now));
             had |= tested.trials.back().error.empty();
         }
         tested.covered &= had;
@@ -141,12 +174,13 @@ Pending<VerbResult> ProxyTest::run(std::vector<std::string> words) {
     if (words.size() != 3 || words[2].starts_with('-')) return VerbResult{2, {}, "usage: proxy test CERT [--json]\n"};
     const auto file = certificates_in(words[2]);
     if (!file) return VerbResult{1, {}, file.failure.text + "\n"};
+    const auto issuers = known_issuers(host_, words[2], *file);
     VerbResult result;
     std::vector<std::string> objects;
     bool covered = true;
     for (const auto& certificate : *file) {
         if (certificate.self_issued()) continue;  // a root: nobody asks for its revocation
-        const auto tested = test(flights_, certificate, *file, host_.now());
+        const auto tested = test(flights_, certificate, issuers, host_.now());
         covered &= tested.covered;
         if (json) objects.push_back(json_of(tested));
         else result.out += text_of(tested);

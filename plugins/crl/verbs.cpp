@@ -53,7 +53,8 @@ Pending<VerbResult> CrlVerbs::run(std::vector<std::string> words) {
 VerbResult CrlVerbs::list(bool json) const {
     const auto slots = store_.slots();
     const auto files = store_.files();
-    const Listing listing{slots, files, host_.now()};
+    note_own_certificates(host_, readers_);
+    const Listing listing{slots, files, readers_, host_.now()};
     return {0, json ? listing.json() : listing.text(), {}};
 }
 
@@ -61,7 +62,9 @@ VerbResult CrlVerbs::show(const std::string& url, bool json) const {
     const auto slot = store_.find(url);
     if (!slot) return {1, {}, url + " is no list that was ever needed; see postern crl list\n"};
     const auto file = store_.file_of(url);
-    return {0, json ? shown_json(*slot, file, host_.now()) : shown_text(*slot, file, host_.now()), {}};
+    note_own_certificates(host_, readers_);
+    const auto now = host_.now();
+    return {0, json ? shown_json(*slot, file, readers_, now) : shown_text(*slot, file, readers_, now), {}};
 }
 
 VerbResult CrlVerbs::import(const std::vector<std::string>& words) {

@@ -3,14 +3,15 @@
 #pragma once
 
 #include <crl/flights.hpp>
+#include <crl/readers.hpp>
 
 namespace postern::crl {
 
 class CrlVerbs final : public AdminVerbs {
 public:
     // `load` brings what is on disk, once: the daemon did so at its start, a command has not.
-    CrlVerbs(Host& host, ListStore& store, Flights& flights, std::function<void()> load = {})
-        : host_(host), store_(store), flights_(flights), load_(std::move(load)) {}
+    CrlVerbs(Host& host, ListStore& store, Flights& flights, Readers& readers, std::function<void()> load = {})
+        : host_(host), store_(store), flights_(flights), readers_(readers), load_(std::move(load)) {}
     std::vector<VerbSpec> verbs() const override;
     Pending<VerbResult> run(std::vector<std::string> words) override;
 
@@ -23,6 +24,7 @@ private:
     Host& host_;
     ListStore& store_;
     Flights& flights_;
+    Readers& readers_;
     std::function<void()> load_;
 };
 

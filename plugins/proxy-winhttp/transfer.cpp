@@ -52,7 +52,9 @@ void Transfer::drop_body() {
     result_.body = {};
 }
 
-void Transfer::fail(std::string why) { answer_.fail({"crl-unreachable", std::move(why)}); }
+void Transfer::fail(std::string why) {
+    answer_.fail({std::string(silent_ ? host_unreachable : "crl-unreachable"), std::move(why)});
+}
 
 // `URL (way): why`: what stands in parentheses tells of our side, and whoever answers strangers leaves it out.
 bool Transfer::fail_hop(const std::string& why) {
@@ -184,18 +186,27 @@ bool Transfer::finished(CURLcode code) {
     if (stage_ == Stage::resolving) return resolved(code);
     if (!reached_.empty() && choice_.direct) result_.way += " to " + reached_;
     if (code != CURLE_OK && !vetoed_.empty() && reached_.empty()) return fail_not_public();
-    if (code != CURLE_OK) return fail_hop(why_failed(code));
-    return answered();
+    if (code == CURLE_OK) return answered();
+    silent_ = is_silence(code);
+    return fail_hop(why_failed(code));
 }
 
 // No socket may be opened while resolving, so success is impossible and "could not connect" is the good end.
 bool Transfer::resolved(CURLcode code) {
     if (!vetoed_.empty()) return fail_not_public();
     if (code == CURLE_COULDNT_CONNECT && !reached_.empty()) return start_request();
+    silent_ = redirects_ == 0;
     if (code == CURLE_OPERATION_TIMEDOUT) return fail_hop("DNS did not answer in time");
     return fail_hop(
         "DNS here does not know its host, so that it cannot be checked before the proxy is asked; name the "
         "host among the allowed hosts");
+}
+
+// The URL's own host, not one that it redirects to, nor the proxy.
+bool Transfer::is_silence(CURLcode code) const {
+    if (redirects_ > 0 || header_octets_ > 0) return false;
+    if (code == CURLE_OPERATION_TIMEDOUT) return true;
+    return choice_.direct && (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST);
 }
 
 bool Transfer::answered() {

@@ -45,6 +45,7 @@ private:
     bool start_request();
     void start_resolving();
     bool resolved(CURLcode code);
+    bool is_silence(CURLcode code) const;
     bool answered();
     bool redirected();
     void prepare(Stage stage);
@@ -79,6 +80,7 @@ private:
     std::string vetoed_, reached_;  // addresses of this hop
     std::size_t header_octets_ = 0;
     bool too_large_ = false, too_many_headers_ = false, budget_spent_ = false;
+    bool silent_ = false;  // nobody answers at the URL's host
     FetchAnswer result_;
 };
 

@@ -88,6 +88,7 @@ class Answer(BaseHTTPRequestHandler):
 class Fetching(World):
     def __init__(self, build, folder):
         self.origin = Origin()
+        self.silent, self.dead, self.offline = Origin(), Origin(), Origin()  # servers that never answer
         self.directory = Directory(folder).start()
         super().__init__(build, folder)
 
@@ -114,6 +115,9 @@ class Fetching(World):
     crl_ports {{
       389
       {self.origin.port}
+      {self.silent.port}
+      {self.dead.port}
+      {self.offline.port}
       {self.directory.port}
     }}
     ldap_hosts {{
@@ -174,12 +178,16 @@ def hostile(world):
               '/other-key': ('crl-unverifiable', 'not signed by the issuer'),
               '/yesterday': ('crl-stale', 'ended')}
     for number, (path, words) in enumerate(wanted.items()):
-        leaf = ca.leaf('hostile' + path.replace('/', '-'), ['mail1.woodgrovebank.com'], crl=world.origin.url(path))
+        origin = world.silent if path == '/hang' else world.origin
+        leaf = ca.leaf('hostile' + path.replace('/', '-'), ['mail1.woodgrovebank.com'], crl=origin.url(path))
         check(path, answer_to(world, leaf, f'127.0.6.{number + 1}'), '451 4.7.5 ' + words[0], *words[1:])
     log = '\n'.join(world.contoso.process.lines)
     check('nobody read a file', str('root:' in log), 'False')
-    check('nor was it asked again meanwhile', str([world.origin.count(path) for path in ('/hang', '/garbage', '/yesterday')]),
-          '[1, 1, 1]')
+    check('nor was it asked again meanwhile', str([world.origin.count(path) for path in ('/garbage', '/yesterday')]), '[1, 1]')
+    beside = world.issuer('beside-ca').leaf('beside', ['mail1.woodgrovebank.com'], crl=world.silent.url('/hang/beside'))
+    check('another list of the silent server', answer_to(world, beside, '127.0.7.1'), '451 4.7.5 crl-unreachable',
+          f'its server http://127.0.0.1:{world.silent.port} did not answer lately', 'next try after')
+    check('is not asked for: one server, one time-out', str(world.silent.asked), "['/hang']")
 
 
 class Session:
@@ -251,14 +259,14 @@ def one_fetch(world):
 
 def one_time_out(world):
     """An unreachable server costs one time-out, not one a session."""
-    leaf = world.issuer('dead-ca').leaf('dead', ['mail1.woodgrovebank.com'], crl=world.origin.url('/hang/dead.crl'))
+    leaf = world.issuer('dead-ca').leaf('dead', ['mail1.woodgrovebank.com'], crl=world.dead.url('/hang/dead.crl'))
 
     async def release(_):
         return 0
 
     _, lines = asyncio.run(crowd(world, leaf, release))
     check('all are deferred', str(sum(line.startswith('451 4.7.5 crl-unreachable') for line in lines)), f'{SESSIONS}')
-    check('by one request', str(world.origin.count('/hang/dead.crl')), '1')
+    check('by one request', str(world.dead.count('/hang/dead.crl')), '1')
 
 
 def by_hand(world):
@@ -267,7 +275,7 @@ def by_hand(world):
         done = subprocess.run(world.contoso.command(*words), cwd=folder, capture_output=True, text=True, check=False)
         return f'{done.returncode} {done.stdout}{done.stderr}'
     ca = world.issuer('offline-ca')
-    url = world.origin.url('/hang/offline.crl')
+    url = world.offline.url('/hang/offline.crl')
     leaf = ca.leaf('offline', ['mail1.woodgrovebank.com'], crl=url)
     check('an issuer whose list hangs', answer_to(world, leaf, '127.0.8.1'), '451 4.7.5 crl-unreachable')
     check('crl show', postern('crl', 'show', url), '0 list', 'missing', 'Woodgrove offline-ca', 'no answer in time')

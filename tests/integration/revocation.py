@@ -95,7 +95,11 @@ def revoked(world):
     check('crl refresh', done.stdout, 'good    ' + CRL + 'woodgrove-ca.crl')
     with Sender(world.contoso, leaf=fresh, source='127.0.6.2') as sender:
         check('revoked, after the refresh', sender.to_mail('eve@woodgrovebank.com'), '550 5.7.5 revoked: woodgrovebank.com')
-    check('crl list', world.contoso.postern('crl', 'list').stdout, 'good  ' + CRL + 'woodgrove-ca.crl', '1 entries')
+    listed = world.contoso.postern('crl', 'list').stdout
+    check('crl list', listed, 'good  ' + CRL + 'woodgrove-ca.crl', '1 entries')
+    for name in ('woodgrove-ca.crl', 'root.crl'):  # the leaf's, and that of the CA above it
+        entry = listed[listed.index(CRL + name):].split('\ngood', 1)[0]
+        check(f'for whom {name} is', entry, 'needed for mail of woodgrovebank.com (receive_connector Inet)')
 
 
 def proxied(world):

@@ -64,6 +64,7 @@ struct ListTerms {
     unsigned only_reasons = 0;                // bits as RFC 5280 numbers ReasonFlags; 0: not stated
     Bytes entries;                            // the content of revokedCertificates, instead of `revoked`
     Bytes key_id;                             // authorityKeyIdentifier; empty: not stated
+    std::string signer_at;                    // authorityInfoAccess: caIssuers; empty: not stated
 };
 
 inline Bytes issuing_point(const ListTerms& terms) {
@@ -134,6 +135,11 @@ inline Bytes list_extensions(const ListTerms& terms) {
     if (!terms.key_id.empty())
         all = der::join(
             {all, der::extension({0x55, 0x1d, 0x23}, false, der::sequence({der::element(0x80, terms.key_id)}))});
+    if (!terms.signer_at.empty())
+        all = der::join({all, der::extension({0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01}, false,
+                                             der::sequence({der::sequence(
+                                                 {der::element(0x06, {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02}),
+                                                  der::text(0x86, terms.signer_at)})}))});
     if (terms.odd_critical) all = der::join({all, der::extension({0x2a, 0x03, 0x04}, true, {0x05, 0x00})});
     return der::element(0xa0, der::element(0x30, all));
 }

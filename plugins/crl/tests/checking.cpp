@@ -81,7 +81,8 @@ struct World {
     ListStore store{host};
     Flights flights{host, store};
     Checker checker{store, flights};
-    CrlVerbs verbs{host, store, flights};
+    Readers readers;
+    CrlVerbs verbs{host, store, flights, readers};
 };
 
 }  // namespace

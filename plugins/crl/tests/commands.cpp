@@ -2,6 +2,7 @@
 // in time.
 #include <catch2/catch.hpp>
 #include <crl/checker.hpp>
+#include <crl/digest.hpp>
 #include <crl/proxy_test.hpp>
 #include <crl/verbs.hpp>
 #include <postern/testing/fake_host.hpp>
@@ -73,9 +74,10 @@ struct World {
     std::unique_ptr<Authority> root, edge;
     std::string state = host.state = folder.path();
     ListStore store{host};
-    Flights flights{host, store};
-    Checker checker{store, flights};
-    CrlVerbs verbs{host, store, flights};
+    Readers readers;
+    Flights flights{host, store, &readers};
+    Checker checker{store, flights, &readers};
+    CrlVerbs verbs{host, store, flights, readers};
     ProxyTest proxy_test{flights, host};
 };
 
@@ -181,8 +183,26 @@ TEST_CASE("proxy test says which way each request went and what came back", "[cr
     CHECK(whole.status == 0);
     CHECK(says(whole.out, "  " + std::string(url) + "\n    went    by proxy proxy.contoso.com:3128\n"));
     CHECK(says(whole.out, "list number 01 of CN=Root, 0 entries"));
-    CHECK(says(whole.out, "good    signed by CN=Root; the certificate is not on it"));
-    CHECK(says(world.test_proxy({world.folder.path("leaf.pem")}).out, "signature was not checked"));
+    CHECK(says(whole.out,
+               "good    signed by CN=Root (" + world.folder.path("chain.pem") + "); the certificate is not on it"));
+    const auto alone = world.test_proxy({world.folder.path("leaf.pem")});
+    CHECK(alone.status == 0);
+    CHECK(says(alone.out,
+               "its signature was not checked: no certificate of CN=Root is in the file or among the "
+               "configured roots and intermediates; append it to the file"));
+    // Where the configuration names the issuer, he is known; and whoever signed for another key is found out.
+    world.host.trust = {{"", false, {world.folder.path("root.pem")}, {}}};
+    CHECK(says(world.test_proxy({world.folder.path("leaf.pem")}).out,
+               "good    signed by CN=Root (" + world.folder.path("root.pem") + ")"));
+    CertificateTerms ca;
+    ca.name = "Root";
+    ca.ca = true;
+    const Authority impostor(ca);
+    world.server.body = make_list(impostor, {});
+    const auto forged = world.test_proxy({world.folder.path("leaf.pem")});
+    CHECK(forged.status == 1);
+    CHECK(says(forged.out, "failed  the list was not believed: it is not signed by CN=Root as it stands in " +
+                               world.folder.path("root.pem")));
     ListTerms revoking;
     revoking.revoked = {world.edge.get()};
     world.server.body = make_list(*world.root, revoking);
@@ -198,6 +218,90 @@ TEST_CASE("proxy test says which way each request went and what came back", "[cr
     CHECK(says(world.test_proxy({world.folder.path("root.pem")}).out, "nothing to fetch"));
     CHECK(world.test_proxy({world.folder.path("none.pem")}).status == 1);
     CHECK(world.test_proxy({}).status == 2);
+}
+
+TEST_CASE("crl list says for whom each list is, also after a restart", "[crl]") {
+    World world;
+    world.server.body = make_list(*world.root, {});
+    CHECK(world.ask() == "good");
+    CHECK(says(world.run({"crl", "list"}).out, "needed for nobody that was seen lately"));
+    Occurrence shown{Event::partner_certificate, world.host.now()};
+    shown.details = {{"partner", "woodgrovebank.com"},
+                     {"direction", "in"},
+                     {"connector", "Inet"},
+                     {"certificate", digest(world.edge->der())}};
+    const auto tell = [&] {
+        const auto seen = sighting(shown);
+        REQUIRE(seen);
+        world.readers.shown(seen->first, seen->second, world.host.now());
+    };
+    tell();
+    shown.details[1].value = "out";
+    shown.details[2].value = "Internet";
+    tell();
+    // Ours is named by file in a connector.
+    world.host.configured.connectors = {
+        {ConnectorKind::receive, "Inet", "mail1.contoso.com", "edge", world.folder.path("leaf.pem"), true, true}};
+    const auto expect = [](const VerbResult& listed) {
+        CHECK(says(listed.out, "needed for mail of woodgrovebank.com (receive_connector Inet)\n"));
+        CHECK(says(listed.out, "needed for mail to woodgrovebank.com (send_connector Internet)\n"));
+        CHECK(says(listed.out, "needed for our own certificate (receive_connector Inet)\n"));
+    };
+    expect(world.run({"crl", "list"}));
+    CHECK(says(world.run({"crl", "show", url}).out,
+               "needed for    mail of woodgrovebank.com (receive_connector Inet)\n"));
+    CHECK(says(world.run({"crl", "list", "--json"}).out,
+               "{\"partner\": \"woodgrovebank.com\", \"connector\": \"receive_connector Inet\"}"));
+    const auto file = world.folder.path("readers");
+    CHECK(world.readers.save(file, world.host.now()));
+    const auto others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+    CHECK((std::filesystem::status(file).permissions() & others) == std::filesystem::perms::none);
+    Readers again;
+    again.load(file, world.host.now());
+    CrlVerbs verbs{world.host, world.store, world.flights, again};
+    expect(*test::wait_for(verbs.run({"crl", "list"})));
+    Readers too_late;
+    too_late.load(file, world.host.now() + Readers::forgotten_after + std::chrono::hours(1));
+    CHECK(too_late.of(url).empty());
+    test::write_file(file, "something else\n1\t2\n");
+    Readers damaged;
+    damaged.load(file, world.host.now());
+    CHECK(damaged.of(url).empty());
+    // Who suffers when it ends is named in the alarm.
+    world.server.body.clear();
+    world.later(std::chrono::minutes(23 * 60 + 50));
+    for (int i = 0; i < 4; ++i) CHECK(world.run({"crl", "refresh"}).status == 1);
+    CHECK(says(world.host.alarms[std::string("crl-ending ") + url],
+               "mail of woodgrovebank.com (receive_connector Inet)"));
+}
+
+TEST_CASE("a list that an operator laid down is an alarm a day before it ends", "[crl]") {
+    World world;
+    const auto lay_down = [&](const std::string& name, const ListTerms& terms) {
+        const auto path = world.file(name, terms);
+        auto list = x509::CertificateList::read(make_list(*world.root, terms));
+        REQUIRE(list);
+        return std::make_shared<const KnownList>(std::move(*list), path);
+    };
+    ListTerms terms;
+    terms.ends = std::chrono::minutes(3 * 24 * 60);
+    const auto first = lay_down("first.crl", terms);
+    world.store.replace_files({first});
+    world.flights.gauges();
+    CHECK(world.host.counted.contains("postern_crl_next_update_timestamp_seconds{url=\"" + first->source() + "\"}"));
+    world.flights.refresh_due();
+    CHECK(world.host.alarms.empty());
+    world.later(std::chrono::minutes(2 * 24 * 60 + 60));
+    world.flights.refresh_due();
+    const auto& alarm = world.host.alarms["crl-ending " + first->source()];
+    CHECK(says(alarm, "the list of CN=Root in this file ends "));
+    CHECK(says(alarm, "put a newer one there and reload"));
+    // Another that outlives it ends the alarm, from wherever it came.
+    terms.ends = std::chrono::minutes(9 * 24 * 60);
+    terms.number = 2;
+    world.store.replace_files({first, lay_down("second.crl", terms)});
+    world.flights.refresh_due();
+    CHECK(world.host.alarms.empty());
 }
 
 TEST_CASE("a list whose refresh fails is an alarm a day before it ends, another once it ended", "[crl]") {

@@ -69,9 +69,10 @@ struct World {
     test::FakeHost host;
     Authority root{ca()}, edge{leaf(), &root};
     ListStore store{host};
-    Flights flights{host, store};
-    Checker checker{store, flights};
-    CrlVerbs verbs{host, store, flights};
+    Readers readers;
+    Flights flights{host, store, &readers};
+    Checker checker{store, flights, &readers};
+    CrlVerbs verbs{host, store, flights, readers};
 };
 
 }  // namespace
@@ -305,4 +306,54 @@ TEST_CASE("who still waits when the plugin ends is failed, not left waiting", "[
     REQUIRE(pending.ready());
     CHECK_FALSE(pending.take());
     silent.answer.give({});  // too late, and harmless
+}
+
+TEST_CASE("of many lists on a server that is silent one costs a time-out, until it answers again", "[crl]") {
+    struct Silent : Fetcher {
+        Pending<FetchAnswer> fetch(FetchRequest request) override {
+            std::lock_guard lock(mutex);
+            asked.push_back(request.url);
+            if (request.url.find("dead.example") != std::string::npos && dead)
+                return Failure{std::string(host_unreachable), request.url + " (direct): no answer in time"};
+            return Failure{"crl-unreachable", request.url + " (direct): status 404"};
+        }
+        std::mutex mutex;
+        std::vector<std::string> asked;
+        bool dead = true;
+    } server;
+    World world;
+    world.host.offer<Fetcher>(server, "http");
+    const auto ask = [&](const std::string& address) {
+        const Authority one(leaf({address}), &world.root);
+        const auto answer = world.ask(one, world.root);
+        CHECK(answer.reason == "crl-unreachable");
+        return answer.sentence;
+    };
+    CHECK(ask("http://dead.example/1.crl").find("no answer in time") != std::string::npos);
+    const auto second = ask("http://DEAD.example/2.crl");
+    CHECK(second.find("its server http://dead.example did not answer lately (next try after ") != std::string::npos);
+    CHECK(server.asked.size() == 1);
+    CHECK(world.store.find("http://DEAD.example/2.crl")->last_error.find("did not answer lately") != std::string::npos);
+    ask("http://alive.example/1.crl");
+    ask("http://alive.example/2.crl");  // a server that says no to one may have the next
+    CHECK(server.asked.size() == 3);
+    // Each silence doubles the pause: 30 s, 60 s.
+    world.later(std::chrono::seconds(31));
+    ask("http://dead.example/3.crl");
+    CHECK(server.asked.size() == 4);
+    world.later(std::chrono::seconds(31));
+    ask("http://dead.example/4.crl");
+    CHECK(server.asked.size() == 4);
+    CHECK(test::wait_for(world.verbs.run({"crl", "refresh", "http://DEAD.example/2.crl"}))->status == 1);
+    CHECK(server.asked.size() == 5);  // an operator's word goes through
+    server.dead = false;
+    world.later(std::chrono::seconds(61));
+    ask("http://dead.example/5.crl");
+    ask("http://dead.example/6.crl");
+    CHECK(server.asked.size() == 7);
+    // One list that hangs where others come is its own fault, not the server's.
+    server.dead = true;
+    ask("http://dead.example/7.crl");
+    ask("http://dead.example/8.crl");
+    CHECK(server.asked.size() == 9);
 }

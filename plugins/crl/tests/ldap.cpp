@@ -62,7 +62,7 @@ struct World {
 
 bool says(const Outcome<FetchAnswer>& outcome, std::string_view part) {
     UNSCOPED_INFO((outcome ? "fetched" : outcome.failure.text));
-    return !outcome && outcome.failure.token == "crl-unreachable" &&
+    return !outcome && (outcome.failure.token == "crl-unreachable" || outcome.failure.token == host_unreachable) &&
            outcome.failure.text.find(part) != std::string::npos;
 }
 

@@ -80,7 +80,7 @@ std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
 bool says(const Outcome<FetchAnswer>& outcome, std::string_view part) {
     UNSCOPED_INFO((outcome ? "fetched" : outcome.failure.text));
-    return !outcome && outcome.failure.token == "crl-unreachable" &&
+    return !outcome && (outcome.failure.token == "crl-unreachable" || outcome.failure.token == host_unreachable) &&
            outcome.failure.text.find(part) != std::string::npos;
 }
 
@@ -105,7 +105,11 @@ TEST_CASE("nginx serves a file once and then says that it is unchanged", "[proxy
     request.if_none_match.clear();
     request.if_modified_since = first->last_modified;
     CHECK(bench.fetch(request)->not_modified);
-    CHECK(says(bench.fetch(request_for(nginx.url("/missing"), {nginx.port()})), "status 404"));
+    const auto missing = bench.fetch(request_for(nginx.url("/missing"), {nginx.port()}));
+    CHECK(says(missing, "status 404"));
+    CHECK(missing.failure.token == "crl-unreachable");  // the server is well
+    const auto nobody = bench.fetch(request_for("http://127.0.0.1:" + std::to_string(test::free_port()) + "/", {}));
+    CHECK(nobody.failure.token == "crl-unreachable");  // not asked: the port is not allowed
 }
 
 TEST_CASE("a proxy that was set is used at the next fetch, and direct again after that", "[proxy-winhttp]") {
@@ -208,11 +212,15 @@ TEST_CASE("each redirect is asked again and counted", "[proxy-winhttp]") {
     target.set("/again");
     CHECK(says(bench.fetch(request_to(origin)), "more than 3 times"));
     CHECK(origin.requests().size() == 6);
-    for (const auto* bad : {"ftp://127.0.0.1/", "http://hub/", "http://127.0.0.1:1/", "http://u:p@127.0.0.1/",
-                            "file:///etc/passwd", "http://169.254.169.254/latest"}) {
+    for (const auto& [bad, why] : {std::pair{"ftp://127.0.0.1/", "neither http nor https"},
+                                   {"http://hub/", "port 80 is not among the allowed ports"},
+                                   {"http://127.0.0.1:1/", "port 1 is not among the allowed ports"},
+                                   {"http://u:p@127.0.0.1/", "credentials"},
+                                   {"file:///etc/passwd", "neither http nor https"},
+                                   {"http://169.254.169.254/latest", "port 80 is not among the allowed ports"}}) {
         target.set(bad);
         CAPTURE(bad);
-        CHECK_FALSE(bench.fetch(request_to(origin)));
+        CHECK(says(bench.fetch(request_to(origin)), why));
     }
 }
 
@@ -225,7 +233,9 @@ TEST_CASE("a hanging origin costs its time-out and nobody else", "[proxy-winhttp
     const auto begin = std::chrono::steady_clock::now();
     auto hanging = bench.fetcher.fetch(request);
     CHECK(bench.fetch(request_to(alive)));
-    CHECK(says(wait_for(hanging), "no answer in time"));
+    const auto ended = wait_for(hanging);
+    CHECK(says(ended, "no answer in time"));
+    CHECK(ended.failure.token == host_unreachable);
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));
 }
 
