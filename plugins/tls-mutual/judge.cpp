@@ -17,6 +17,8 @@ void Judge::fetch_by(FetchRules rules) {
     rules_ = std::move(rules);
 }
 
+void Judge::remember_in(const std::string& folder) { learned_.keep_in(folder, host_->now(), learned_problem(*host_)); }
+
 Pending<Judgement> Judge::judge_and_learn(JudgeRequest request) {
     FetchRules rules;
     {

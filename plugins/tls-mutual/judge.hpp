@@ -8,6 +8,7 @@
 #include <postern/learning_judge.hpp>
 #include <string>
 #include <tls-mutual/judgement_cache.hpp>
+#include <tls-mutual/learned_issuers.hpp>
 #include <tls-mutual/learning.hpp>
 
 namespace postern::tls_mutual {
@@ -23,6 +24,8 @@ public:
     Pending<Judgement> judge_and_learn(JudgeRequest request) override;
     // What fetching of missing issuers keeps to.
     void fetch_by(FetchRules rules);
+    // The daemon's: what it learns outlives it.
+    void remember_in(const std::string& folder);
 
 private:
     Pending<Judgement> judge(JudgeRequest request, std::optional<FetchRules> rules);

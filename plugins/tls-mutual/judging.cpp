@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <postern/revocation_pool.hpp>
+#include <postern/signer_hints.hpp>
 #include <tls-mutual/judging.hpp>
 #include <tls-mutual/verdicts.hpp>
 
@@ -60,17 +61,64 @@ bool Judging::fetch_missing() {
     return true;
 }
 
+// Who signed a list may be missing like any issuer; the list says where he lies. What comes stands beside the path,
+// where the checker looks for signers.
+bool Judging::fetch_signer(const x509::Path& path) {
+    auto* hints = issuers_ ? host_.role<SignerHints>() : nullptr;
+    if (!hints) return false;
+    const auto url = issuers_->next_of(hints->signer_urls(question_about(path).path));
+    if (url.empty()) return false;
+    issuers_->fetch(url, [self = Ref<Judging>(this), path](std::vector<x509::Certificate> found) {
+        for (auto& one : found) self->signers_.push_back(std::move(one));
+        self->ask(path);
+    });
+    return true;
+}
+
 void Judging::take_issuers(std::vector<x509::Certificate> found) {
     for (auto& one : found) fetched_.add(std::move(one));
     paths_ = 0;
     search();
 }
 
+// Of those who were fetched for a list the ones who may sign some, by a path to the same root: what the checker
+// demands.
+std::vector<const x509::Certificate*> Judging::needed_signers() const {
+    std::vector<const x509::Certificate*> needed;
+    if (signers_.empty()) return needed;
+    const auto root = x509::Certificate::read(best_->path.back().der);
+    x509::CertificateIndex anchor, beside;
+    if (root) anchor.add(*root);
+    for (const auto& one : signers_) beside.add(one);
+    const x509::PathTerms terms{request_.at, Purpose::unstated, request_.profile};
+    for (const auto& one : signers_) {
+        if (!one.key_usage || !one.may(x509::KeyUse::crl_sign)) continue;
+        x509::PathSearch search(one, {&anchor}, {&sent_, &scope_.intermediates, &fetched_, &beside}, terms);
+        if (search.next()) needed.push_back(&one);
+    }
+    return needed;
+}
+
 // Only what a valid path needed, and what was not here otherwise.
 void Judging::keep_learned() {
     if (!issuers_ || best_->standing != Standing::valid) return;
+    auto needed = needed_signers();
     for (const auto& fact : best_->path)
-        if (const auto* one = fetched_.holds(fact.der)) learned_->keep(request_.scope, *one);
+        if (const auto* one = fetched_.holds(fact.der)) needed.push_back(one);
+    bool fresh = false;
+    for (const auto* one : needed) {
+        if (!learned_->keep(request_.scope, *one)) continue;
+        fresh = true;
+        host_.log(Severity::info, "issuer-learned",
+                  x509::shown(*one) + " was fetched and serves " +
+                      (request_.scope.empty() ? "everybody without roots of their own" : request_.scope) +
+                      " as an intermediate from now on");
+    }
+    if (fresh) host_.offload([host = &host_, learned = learned_] { learned->write(learned_problem(*host)); });
+}
+
+LearnedIssuers::Tell learned_problem(Host& host) {
+    return [&host](const std::string& text) { host.log(Severity::warning, "issuers-not-kept", text); };
 }
 
 void Judging::try_next_path() {
@@ -114,13 +162,16 @@ std::vector<Bytes> Judging::pool(const x509::Path& path) const {
             for (const auto& issuer : point.crl_issuer)
                 if (issuer.directory) add(*issuer.directory);
     }
+    const auto take = [&](const x509::Certificate& one) {
+        if (pool.size() == most_in_pool) return;
+        const auto der = one.der();
+        pool.emplace_back(der.begin(), der.end());
+        add(one.issuer);
+    };
+    for (const auto& one : signers_) take(one);
     for (std::size_t i = 0; i < names.size(); ++i)
-        for (const auto* one : scope_.intermediates.named(*names[i])) {
-            if (pool.size() == most_in_pool) return pool;
-            const auto der = one->der();
-            pool.emplace_back(der.begin(), der.end());
-            add(one->issuer);
-        }
+        for (const auto* index : {&scope_.intermediates, &fetched_})
+            for (const auto* one : index->named(*names[i])) take(*one);
     return pool;
 }
 
@@ -138,6 +189,7 @@ void Judging::ask(x509::Path path) {
 
 void Judging::take(const x509::Path& path, Outcome<Revocations> answers) {
     auto judgement = weigh_revocation(path, answers, request_.revocation);
+    if (judgement.reason == "crl-unverifiable" && fetch_signer(path)) return;
     // valid before undecided before invalid: one good path suffices, and what may yet be good is worth another try.
     if (!best_ || judgement.standing == Standing::valid || best_->standing == Standing::invalid)
         best_ = std::move(judgement);

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <postern/host.hpp>
+#include <tls-mutual/learned_issuers.hpp>
 #include <tls-mutual/learning.hpp>
 #include <tls-mutual/trust_scopes.hpp>
 #include <x509/path_search.hpp>
 
 namespace postern::tls_mutual {
+
+// What cannot be remembered is told of in the log.
+LearnedIssuers::Tell learned_problem(Host& host);
 
 class Judging : public Counted {
 public:
@@ -29,8 +33,10 @@ private:
     void take(const x509::Path& path, Outcome<Revocations> answers);
     void search();
     bool fetch_missing();
+    bool fetch_signer(const x509::Path& path);
     void take_issuers(std::vector<x509::Certificate> found);
     void keep_learned();
+    std::vector<const x509::Certificate*> needed_signers() const;
     void finish();
     void give(Judgement judgement);
 
@@ -38,6 +44,7 @@ private:
     JudgeRequest request_;
     const TrustScope& scope_;
     x509::CertificateIndex sent_, fetched_;
+    std::vector<x509::Certificate> signers_;  // fetched because a list was signed by somebody unknown
     LearnedIssuers* learned_ = nullptr;
     std::optional<IssuerFetch> issuers_;
     std::optional<x509::Certificate> leaf_;

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <postern/units.hpp>
 #include <tls-mutual/learning.hpp>
 #include <x509/pkcs7.hpp>
@@ -25,29 +24,8 @@ std::string scheme_of(std::string_view url) {
 
 }  // namespace
 
-std::vector<x509::Certificate> LearnedIssuers::of(const std::string& scope) const {
-    std::lock_guard lock(mutex_);
-    const auto found = by_scope_.find(scope);
-    return found == by_scope_.end() ? std::vector<x509::Certificate>() : found->second;
-}
-
-void LearnedIssuers::keep(const std::string& scope, const x509::Certificate& certificate) {
-    std::lock_guard lock(mutex_);
-    if (by_scope_.size() >= most_scopes && !by_scope_.contains(scope)) return;
-    auto& known = by_scope_[scope];
-    if (std::ranges::any_of(known, [&](const auto& one) { return x509::equal(one.der(), certificate.der()); })) return;
-    if (known.size() >= most_of_scope) known.erase(known.begin());
-    known.push_back(certificate);
-    ++epoch_;
-}
-
-std::uint64_t LearnedIssuers::epoch() const {
-    std::lock_guard lock(mutex_);
-    return epoch_;
-}
-
-std::string IssuerFetch::next_url(const x509::Certificate& certificate) {
-    for (const auto& url : certificate.ca_issuer_urls)
+std::string IssuerFetch::next_of(const std::vector<std::string>& urls) {
+    for (const auto& url : urls)
         if (!scheme_of(url).empty() && tried_.size() < most_urls && tried_.insert(url).second) return url;
     return {};
 }

@@ -1,31 +1,13 @@
-// Issuers that a chain came without: fetched from where its certificates say (authorityInfoAccess), remembered once
-// they stood on a valid path. Nothing that comes from there is believed for where it came from.
+// Issuers that a chain came without: fetched from where its certificates say (authorityInfoAccess). Nothing that comes
+// from there is believed for where it came from; what is remembered of it is learned_issuers.hpp's.
 #pragma once
 
-#include <map>
-#include <mutex>
 #include <postern/fetch.hpp>
 #include <postern/host.hpp>
 #include <set>
 #include <x509/certificate_index.hpp>
 
 namespace postern::tls_mutual {
-
-// Of one scope each; bounded, in memory. Any thread.
-class LearnedIssuers {
-public:
-    static constexpr std::size_t most_of_scope = 50, most_scopes = 10000;
-
-    std::vector<x509::Certificate> of(const std::string& scope) const;
-    void keep(const std::string& scope, const x509::Certificate& certificate);
-    // Changes with each that is new.
-    std::uint64_t epoch() const;
-
-private:
-    mutable std::mutex mutex_;
-    std::map<std::string, std::vector<x509::Certificate>> by_scope_;
-    std::uint64_t epoch_ = 0;
-};
 
 // The fetches of one judgement: a few URLs, each once.
 class IssuerFetch {
@@ -34,8 +16,9 @@ public:
     using Done = std::function<void(std::vector<x509::Certificate> found)>;
 
     IssuerFetch(Host& host, FetchRules rules) : host_(host), rules_(std::move(rules)) {}
-    // The next URL of `certificate` that was not tried yet, or empty.
-    std::string next_url(const x509::Certificate& certificate);
+    // The next URL that was not tried yet, or empty.
+    std::string next_url(const x509::Certificate& certificate) { return next_of(certificate.ca_issuer_urls); }
+    std::string next_of(const std::vector<std::string>& urls);
     // `done` once, on a thread of the host's pool.
     void fetch(const std::string& url, Done done);
     // What went wrong so far: "http://... : 404; ..."

@@ -4,6 +4,7 @@
 #include <tls-mutual/cert_verify.hpp>
 #include <tls-mutual/engine.hpp>
 #include <tls-mutual/judge.hpp>
+#include <tls-mutual/partner_ends.hpp>
 #include <tls-mutual/store/cert_verbs.hpp>
 #include <tls-mutual/store/keeper.hpp>
 #include <tls-mutual/store/token.hpp>
@@ -34,6 +35,7 @@ class TlsMutual : public postern::Plugin {
         host_ = &host;
         judge_.use(host);
         keeper_.use(host);
+        partners_.use(host);
         set_token_pin_file(std::string(host.settings().text("token_pin")));
         registrar.provide<postern::TlsEngine>(engine_, postern::Runs::inline_);
         registrar.provide<postern::TlsResumption>(engine_, postern::Runs::inline_);
@@ -41,6 +43,7 @@ class TlsMutual : public postern::Plugin {
         registrar.provide<postern::LearningJudge>(judge_);
         registrar.provide<postern::OwnCertificates>(keeper_, postern::Runs::inline_);
         registrar.provide<postern::Observer>(keeper_);
+        registrar.provide<postern::Observer>(partners_, postern::Runs::lane, "partner-ends");
         verify_ = std::make_unique<CertVerify>(host, judge_);
         registrar.provide<postern::AdminVerbs>(*verify_, postern::Runs::lane, "cert");
         verbs_ = std::make_unique<CertVerbs>(CertVerbs::Parts{
@@ -50,6 +53,7 @@ class TlsMutual : public postern::Plugin {
 
     void apply(const postern::SettingsNode& node) override {
         judge_.fetch_by(learning_rules(node));
+        if (const auto state = host_->state_folder(); !state.empty()) judge_.remember_in(state + "/issuers");
         keeper_.apply();
         if (!std::exchange(sweeping_, true)) sweep();
     }
@@ -66,6 +70,7 @@ class TlsMutual : public postern::Plugin {
     Engine engine_;
     Judge judge_{debian_system_store};
     Keeper keeper_{judge_};
+    PartnerEnds partners_;
     std::unique_ptr<CertVerify> verify_;
     std::unique_ptr<CertVerbs> verbs_;
 };

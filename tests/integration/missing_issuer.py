@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A partner whose server sends its leaf without the intermediate: deferred as incomplete, delivered once its block says
-`aia yes`, with the issuer fetched from where the leaf says; and what was so learned serves that partner's mail to us."""
+`aia yes`, with the issuer fetched from where the leaf says; and what was so learned serves that partner's mail to us,
+also after a restart."""
 import os
 import sys
 import tempfile
@@ -74,6 +75,9 @@ def scenario(world):
     print('ok: with `aia yes` the issuer was fetched and the message delivered')
     world.web.stop()
     check('what was learned serves mail to us', incoming(world, '127.0.8.3'), '250 2.1.0')
+    world.contoso.stop()
+    world.contoso.start()
+    check('and so it does after a restart', incoming(world, '127.0.8.4'), '250 2.1.0')
     for edge in (world.contoso, world.woodgrove):
         edge.stop()
 

@@ -22,6 +22,8 @@ def read(path):
 
 
 def _validity(days):
+    if 0 <= days < 1:
+        return ['-crlhours', str(round(24 * days))]
     if days >= 0:
         return ['-crldays', str(days)]
     begin, end = (time.strftime('%y%m%d%H%M%SZ', time.gmtime(time.time() + 86400 * when)) for when in (days - 7, days))
@@ -71,6 +73,18 @@ class Authority:
         self._sign(leaf, extensions, crl, days)
         if issuer_at:
             write(leaf.chain, read(leaf.certificate))
+        return leaf
+
+    def age(self, leaf, dns, before, after):
+        """Signs it anew as one that began `before` days ago and ends in `after`: openssl dates from now on alone."""
+        when = [time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(time.time() + 86400 * days)) for days in (-before, after)]
+        template = write(leaf.key[:-4] + '.template', f'cn = "{dns[0]}"\nactivation_date = "{when[0]}"\n'
+                         f'expiration_date = "{when[1]}"\nsigning_key\ntls_www_server\ntls_www_client\n' +
+                         ''.join(f'dns_name = "{name}"\n' for name in dns))
+        subprocess.run(['certtool', '--generate-certificate', '--load-privkey', leaf.key, '--load-ca-certificate',
+                        self.certificate, '--load-ca-privkey', self.self_.key, '--template', template, '--outfile',
+                        leaf.certificate], capture_output=True, check=True)
+        write(leaf.chain, read(leaf.certificate) + read(self.certificate))
         return leaf
 
     def cross_certify(self, other, crl):

@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <limits>
 #include <tls-mutual/facts.hpp>
 #include <tls-mutual/store/automatic.hpp>
-#include <tls-mutual/store/expiry.hpp>
 #include <tls-mutual/store/keeper.hpp>
 #include <tls-mutual/store/token.hpp>
 #include <tls-mutual/store/token_calls.hpp>
@@ -11,7 +9,6 @@ namespace postern::tls_mutual {
 namespace {
 
 constexpr std::chrono::hours between_validations{1};
-constexpr std::chrono::hours alarm_before{14 * 24};
 
 std::string title(const StoredCertificate& stored) {
     return stored.leaf.sha256.substr(0, 16) + " (" + joined(names_of(stored.leaf)) + ")";
@@ -32,9 +29,11 @@ void Keeper::apply() {
 }
 
 void Keeper::saw(const Occurrence&) {
+    auto named = named_files(host_->configuration());
     std::uint64_t round = 0;
     {
         const std::lock_guard held(mutex_);
+        named_ = std::move(named);
         round = ++round_;
     }
     host_->offload([this, round] { hourly(round); });
@@ -87,10 +86,12 @@ void Keeper::read() {
 void Keeper::look() {
     const std::lock_guard alone(looking_);
     read();
-    if (!view_) return;  // no store: nothing but looks makes one
-    end_gauges();
-    validate();
-    speak_of_ends();
+    std::vector<WatchedCertificate> all;
+    {
+        const std::lock_guard held(mutex_);
+        all = watched();
+    }
+    watch_.look(all);
     speak_of_connectors();
 }
 
@@ -100,7 +101,7 @@ void Keeper::arrange(StoreContents contents) {
     view->good_until = Time::max();
     const auto now = host_->now();
     for (const auto& one : view->contents.certificates) {
-        const auto& known = standings_[one.leaf.sha256];
+        const auto known = watch_.standing(one.leaf.sha256).value_or(OwnWatch::Standing{});
         view->candidates.push_back({&one, known.validation, !unusable_.contains(one.leaf.sha256), known.why});
         for (const auto moment : {one.leaf.not_before, one.leaf.not_after})
             if (moment > now) view->good_until = std::min(view->good_until, moment);
@@ -112,6 +113,11 @@ void Keeper::arrange(StoreContents contents) {
             return one.first.starts_with(stored.leaf.sha256);
         });
     });
+}
+
+void Keeper::arrange_again() {
+    const std::lock_guard held(mutex_);
+    if (view_) arrange(std::move(view_->contents));
 }
 
 namespace {
@@ -260,117 +266,51 @@ const CertificateFacts* Keeper::presented(const TlsSession& session) {
 Candidate Keeper::candidate(const StoredCertificate& stored) {
     {
         const std::lock_guard held(mutex_);
-        const auto known = standings_.find(stored.leaf.sha256);
+        const auto known = watch_.standing(stored.leaf.sha256);
         const bool at_hand = !unusable_.contains(stored.leaf.sha256);
-        if (view_ && known != standings_.end()) return {&stored, known->second.validation, at_hand, known->second.why};
+        if (view_ && known) return {&stored, known->validation, at_hand, known->why};
     }
     if (stored.self_signed()) return tls_mutual::judged(stored, {});
     return tls_mutual::judged(stored, judge_now(*host_, judge_, stored.chain, {}));
 }
 
-// ---- validation -----------------------------------------------------------------------------------------------------
-
-// By way of the host: in the daemon the judge is its lane's alone.
-void Keeper::validate() {
-    std::vector<std::pair<JudgeRequest, std::string>> questions;
-    std::set<std::string> asked;
-    {
-        const std::lock_guard held(mutex_);
-        for (const auto& one : view_->contents.certificates) {
-            if (one.self_signed()) standings_[one.leaf.sha256] = {Validation::unknown, "self-signed"};
-            if (one.self_signed() || !one.about.smtp) continue;
-            asked.insert(one.leaf.sha256);
-            JudgeRequest request;
-            request.chain = one.chain;
-            request.may_fetch = true;
-            request.at = host_->now();
-            questions.emplace_back(std::move(request), title(one));
-        }
-    }
-    forget_others(asked);
-    if (questions.empty()) return;
-    auto* laned = host_->role<ChainJudge>();
-    auto& judge = laned ? *laned : judge_;
-    auto trust = host_->configuration().trust;
-    trust.name.clear();
-    const auto scopes = judge.load_scopes({trust});
-    if (!scopes) return host_->log(Severity::error, "certificate-store", scopes.failure.text);
-    for (auto& [request, name] : questions) {
-        request.scopes = *scopes;
-        const auto leaf = read_facts(request.chain.front());
-        const auto pending = std::make_shared<Pending<Judgement>>(judge.judge(std::move(request)));
-        pending->on_ready([this, pending, sha256 = leaf ? leaf->sha256 : std::string(), called = name] {
-            judged(sha256, called, pending->take());
-        });
-    }
-}
-
-// Alarms about certificates that are removed or disabled end.
-void Keeper::forget_others(const std::set<std::string>& in_use) {
-    std::vector<std::string> ended;
-    {
-        const std::lock_guard held(mutex_);
-        std::erase_if(alarmed_, [&](const std::string& sha256) {
-            if (in_use.contains(sha256)) return false;
-            ended.push_back(sha256);
-            return true;
-        });
-    }
-    for (const auto& sha256 : ended) host_->alarm("own-certificate", sha256.substr(0, 16), {});
-}
-
-void Keeper::judged(const std::string& sha256, const std::string& name, Outcome<Judgement> outcome) {
-    Keeper::Standing standing;
-    if (!outcome) standing.why = outcome.failure.text;
-    else if (outcome->standing == postern::Standing::valid) standing.validation = Validation::good;
-    else standing.why = outcome->sentence;
-    const bool failed = outcome && outcome->standing == postern::Standing::invalid;
-    if (failed) standing.validation = Validation::failed;
-    bool mended = false;
-    {
-        const std::lock_guard held(mutex_);
-        standings_[sha256] = standing;
-        if (view_) arrange(std::move(view_->contents));
-        mended = failed ? !alarmed_.insert(sha256).second : alarmed_.erase(sha256) > 0;
-    }
-    const auto subject = sha256.substr(0, 16);
-    if (failed) host_->alarm("own-certificate", subject, "our certificate " + name + " is not valid: " + standing.why);
-    else if (mended) host_->alarm("own-certificate", subject, {});
-}
-
 // ---- what the operator hears ----------------------------------------------------------------------------------------
 
-void Keeper::speak_of_ends() {
-    std::vector<std::string> lines;
-    {
-        const std::lock_guard held(mutex_);
-        for (const auto& one : view_->contents.certificates) {
-            const auto ends = std::chrono::duration<double>(one.leaf.not_after.time_since_epoch()).count();
-            host_->gauge("postern_own_certificate_not_after_seconds", "sha256=\"" + one.leaf.sha256 + "\"", ends);
-            const auto step = expiry_step(one.leaf.not_after, host_->now());
-            if (!step || !one.about.smtp || one.about.origin == Origin::automatic) continue;
-            const auto told = spoken_.find(one.leaf.sha256);
-            if (told != spoken_.end() && told->second <= *step) continue;
-            spoken_[one.leaf.sha256] = *step;
-            lines.push_back("our certificate " + title(one) +
-                            (*step == 0 ? " ended on " : " ends within " + std::to_string(*step) + " days, on ") +
-                            utc_day(one.leaf.not_after) + "; renew it: postern cert clone " +
-                            one.leaf.sha256.substr(0, 16) + " --request");
-        }
+std::vector<WatchedCertificate> Keeper::watched() const {
+    std::vector<WatchedCertificate> all;
+    if (view_)
+        for (const auto& one : view_->contents.certificates)
+            all.push_back({one.chain, one.leaf, title(one),
+                           "renew it: postern cert clone " + one.leaf.sha256.substr(0, 16) + " --request",
+                           one.about.smtp, one.about.origin == Origin::automatic});
+    for (const auto& one : named_) {
+        all.push_back(one.certificate);
+        all.back().renewal = renewal_of(one);
     }
-    for (const auto& line : lines) host_->log(Severity::warning, "certificate-ending", line);
+    return all;
 }
 
-// A time stamp of what was removed would alarm whoever watches for ends.
-void Keeper::end_gauges() {
-    const std::lock_guard held(mutex_);
-    std::set<std::string> there;
-    for (const auto& one : view_->contents.certificates) there.insert(one.leaf.sha256);
-    for (const auto& gone : measured_)
-        if (!there.contains(gone))
-            host_->gauge("postern_own_certificate_not_after_seconds", "sha256=\"" + gone + "\"",
-                         std::numeric_limits<double>::quiet_NaN());
-    measured_ = std::move(there);
+// Why a connector is about to be without a certificate that partners may believe, and what to do; empty where it is
+// not.
+std::string Keeper::lack_of(const ConnectorView& connector) const {
+    const auto ending = [this](const CertificateFacts& leaf) {
+        return expiry_alarms({leaf.not_before, leaf.not_after}, host_->now());
+    };
+    if (!from_store(connector)) {
+        const auto named = std::ranges::find(named_, connector.chain_file, &NamedFile::chain_file);
+        if (named == named_.end() || !ending(named->certificate.leaf)) return {};
+        return "its certificate " + named->certificate.title + " ends on " +
+               utc_day(named->certificate.leaf.not_after) + "; " + renewal_of(*named);
+    }
+    if (!view_) return {};
+    const auto remedy = "; see postern cert which --connector " + connector.name;
+    const auto ranked = rank(view_->candidates, wish_of(connector), host_->now());
+    const auto* best = ranked.empty() || !ranked.front().fits ? nullptr : ranked.front().candidate->certificate;
+    if (!best) return "no certificate of ours fits " + connector.fqdn + remedy;
+    if (best->about.origin == Origin::automatic) return "it has the self-signed certificate alone" + remedy;
+    if (!ending(best->leaf)) return {};
+    return "its certificate " + title(*best) + " ends on " + utc_day(best->leaf.not_after) +
+           " and there is no later one" + remedy;
 }
 
 // Mail of listed domains stops where no certificate is left that a partner may believe.
@@ -378,24 +318,15 @@ void Keeper::speak_of_connectors() {
     const auto configured = host_->configuration();
     for (const auto& connector : configured.connectors) {
         const auto& list = connector.kind == ConnectorKind::send ? configured.send_list : configured.receive_list;
-        if (!connector.tls || !from_store(connector)) continue;
+        if (!connector.tls) continue;
         std::string why;
-        {
+        if (connector.domain_secure && !list.empty()) {
             const std::lock_guard held(mutex_);
-            const auto ranked = rank(view_->candidates, wish_of(connector), host_->now());
-            const auto* best = ranked.empty() || !ranked.front().fits ? nullptr : ranked.front().candidate->certificate;
-            if (!best) why = "no certificate of ours fits " + connector.fqdn;
-            else if (best->about.origin == Origin::automatic) why = "it has the self-signed certificate alone";
-            else if (best->leaf.not_after <= host_->now() + alarm_before)
-                why = "its certificate " + title(*best) + " ends on " + utc_day(best->leaf.not_after) +
-                      " and there is no later one";
+            why = lack_of(connector);
         }
-        const bool matters = connector.domain_secure && !list.empty();
-        host_->alarm("own-certificate", title_of(connector),
-                     why.empty() || !matters ? std::string()
-                                             : title_of(connector) + ": " + why + ", so that mail of " + list.front() +
-                                                   (list.size() > 1 ? " and others" : "") +
-                                                   " stops; see postern cert which --connector " + connector.name);
+        if (!why.empty())
+            why = "mail of " + list.front() + (list.size() > 1 ? " and others" : "") + " stops, since " + why;
+        host_->alarm("own-certificate", title_of(connector), why);
     }
 }
 

@@ -10,14 +10,18 @@
 #include <tls-mutual/session.hpp>
 #include <tls-mutual/store/command.hpp>
 #include <tls-mutual/store/identities.hpp>
+#include <tls-mutual/store/named_files.hpp>
 #include <tuple>
 
 namespace postern::tls_mutual {
 
 class Keeper final : public OwnCertificates, public Validations, public Observer {
 public:
-    explicit Keeper(ChainJudge& judge) : judge_(judge) {}
-    void use(Host& host) { host_ = &host; }
+    explicit Keeper(ChainJudge& judge) : judge_(judge), watch_(judge, [this] { arrange_again(); }) {}
+    void use(Host& host) {
+        host_ = &host;
+        watch_.use(host);
+    }
     // Where the store is; empty without a configuration.
     std::string folder() const;
 
@@ -37,10 +41,6 @@ public:
     Candidate candidate(const StoredCertificate&) override;
 
 private:
-    struct Standing {
-        Validation validation = Validation::unknown;
-        std::string why;
-    };
     // One look at the store; immutable but for the choices made from it.
     struct View {
         StoreContents contents;
@@ -60,26 +60,22 @@ private:
     void try_again();
     void prepare(const CertificateWish&);
     void give_up(const std::string& sha256, const std::string& why);  // wants mutex_
-    void validate();
-    void forget_others(const std::set<std::string>& in_use);
-    void judged(const std::string& sha256, const std::string& title, Outcome<Judgement>);
-    void speak_of_ends();
-    void end_gauges();
+    void arrange_again();
+    std::vector<WatchedCertificate> watched() const;  // wants mutex_
+    std::string lack_of(const ConnectorView&) const;  // wants mutex_
     void speak_of_connectors();
 
     ChainJudge& judge_;
+    OwnWatch watch_;
     Host* host_ = nullptr;
     std::mutex looking_;  // one look at a time
     std::mutex mutex_;    // what follows
     std::uint64_t round_ = 0;
     std::unique_ptr<View> view_;
-    std::map<std::string, Standing> standings_;    // by SHA-256
     std::map<std::string, Ref<Identity>> loaded_;  // by the SHA-256 of each certificate in it
-    std::map<std::string, int> spoken_;            // the step of its expiry that was told
     std::set<std::string> unusable_;               // certificates whose key could not be had
-    std::set<std::string> measured_;               // certificates whose end is among the counters
+    std::vector<NamedFile> named_;                 // of the configuration in force
     bool asked_to_look_ = false;
-    std::set<std::string> alarmed_;  // certificates whose validation fails
 };
 
 }  // namespace postern::tls_mutual

@@ -3,11 +3,13 @@
 #include <gnutls/x509-ext.h>
 
 #include <catch2/catch.hpp>
+#include <crl/checker.hpp>
 #include <fstream>
+#include <future>
 #include <postern/testing/fake_host.hpp>
 #include <proxy-winhttp/fetcher.hpp>
 #include <proxy-winhttp/proxy_file.hpp>
-#include <support/authority.hpp>
+#include <support/lists.hpp>
 #include <support/loopback.hpp>
 #include <tls-mutual/judge.hpp>
 #include <x509/pkcs7.hpp>
@@ -163,6 +165,178 @@ TEST_CASE("a certificate sends us to a few places at most, and to none that we d
     const Authority near(World::terms("mail4.contoso.com", false, {world.nginx.url("/issuing.crt")}), &world.issuing);
     world.serve("issuing.crt", world.issuing.der());
     CHECK(world.learn(near).standing == Standing::invalid);
+}
+
+namespace {
+
+// A daemon's judge over the same folder: what the one before it learned is all that it has.
+struct NextDaemon {
+    explicit NextDaemon(World& before) : world(before) {
+        judge.use(world.host);
+        judge.remember_in(world.folder.path("issuers"));
+        scopes = *judge.load_scopes({{"", false, {world.folder.path("root.pem")}, {}}});
+    }
+    std::string ask(const Authority& certificate) {
+        auto request = world.request(certificate);
+        request.scopes = scopes;
+        const auto judged = test::wait_for(judge.judge(std::move(request)));
+        REQUIRE(judged);
+        return judged->standing == Standing::valid ? "valid" : judged->reason;
+    }
+    World& world;
+    Judge judge{"/nonexistent"};
+    Ref<TrustScopes> scopes;
+};
+
+// Learns once and waits until it lies on disk; answers the file.
+std::string learn_for_good(World& world) {
+    world.serve("issuing.crt", world.issuing.der());
+    world.serve("policy.p7c", world.policy.der());
+    world.judge.remember_in(world.folder.path("issuers"));
+    CHECK(world.learn(world.edge).standing == Standing::valid);
+    std::promise<void> done;  // behind the write on the pool's one thread
+    world.host.offload([&] { done.set_value(); });
+    done.get_future().wait();
+    for (const auto& one : std::filesystem::directory_iterator(world.folder.path("issuers")))
+        if (one.path().extension() == ".issuers") return one.path();
+    FAIL("nothing was kept");
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("what was learned is there after a restart, for its owner alone, without a fetch", "[learning]") {
+    World world;
+    const auto file = learn_for_good(world);
+    const auto others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+    for (const auto& path : {file, world.folder.path("issuers")})
+        CHECK((std::filesystem::status(path).permissions() & others) == std::filesystem::perms::none);
+    std::filesystem::remove_all(world.folder.path("web"));
+    NextDaemon next(world);
+    CHECK(next.ask(world.edge) == "valid");
+    // Of what it knows it believes nothing: an issuer of a foreign root leads to none of ours.
+    const Authority foreign(World::terms("Root", true, {}));
+    CHECK(next.ask(Authority(World::terms("mail9.contoso.com", false, {}), &foreign)) == "unknown-root");
+    world.host.set_clock(world.host.now() + std::chrono::hours(24 * 365 * 40));
+    NextDaemon much_later(world);
+    CHECK(much_later.ask(world.edge) == "incomplete-chain");  // what has ended is not taken up again
+}
+
+TEST_CASE("a damaged file of learned issuers is set aside, and they are fetched again", "[learning]") {
+    World world;
+    const auto path = learn_for_good(world);
+    std::ifstream stream(path, std::ios::binary);
+    const std::string whole(std::istreambuf_iterator<char>(stream), {});
+    const auto damaged = [&](const std::string& content) {
+        std::filesystem::remove(path + ".bad");
+        test::write_file(path, content);
+        const auto before = world.host.logged.size();
+        NextDaemon next(world);
+        CHECK(next.ask(world.edge) == "incomplete-chain");
+        CHECK(std::filesystem::exists(path + ".bad"));
+        REQUIRE(world.host.logged.size() == before + 1);
+        CHECK(world.host.logged.back().find("issuers-not-kept: " + path + " is damaged") == 0);
+    };
+    for (const std::size_t size : {std::size_t{0}, std::size_t{10}, whole.size() / 2, whole.size() - 1})
+        damaged(whole.substr(0, size));
+    for (const std::size_t at :
+         {std::size_t{3}, std::size_t{30}, std::size_t{92}, whole.size() / 2, whole.size() - 1}) {
+        auto flipped = whole;
+        flipped[at] = static_cast<char>(flipped[at] ^ 0x01);
+        damaged(flipped);
+    }
+    world.judge.fetch_by({});  // what this daemon knows stays; the next one fetches it anew
+    NextDaemon next(world);
+    FetchRules rules;
+    rules.allowed_hosts = {"127.0.0.1"};
+    rules.allowed_ports = {world.nginx.port()};
+    rules.allow_private = true;
+    next.judge.fetch_by(rules);
+    auto request = world.request(world.edge);
+    request.scopes = next.scopes;
+    CHECK(test::wait_for(next.judge.judge_and_learn(std::move(request)))->standing == Standing::valid);
+}
+
+TEST_CASE("a folder of learned issuers that others may enter is not used, and said so", "[learning]") {
+    World world;
+    std::filesystem::create_directory(world.folder.path("issuers"));
+    std::filesystem::permissions(world.folder.path("issuers"), std::filesystem::perms::all);
+    NextDaemon next(world);
+    REQUIRE(world.host.logged.size() == 1);
+    CHECK(world.host.logged[0].find("known until the daemon ends") != std::string::npos);
+}
+
+TEST_CASE("what is learned is bounded, the oldest of a scope goes first", "[learning]") {
+    LearnedIssuers learned;
+    std::vector<std::unique_ptr<Authority>> many;
+    for (std::size_t i = 0; i <= LearnedIssuers::most_of_scope; ++i) {
+        many.push_back(std::make_unique<Authority>(World::terms("CA " + std::to_string(i), true, {})));
+        CHECK(learned.keep("a.example", *x509::Certificate::read(many.back()->der())));
+    }
+    CHECK_FALSE(learned.keep("a.example", *x509::Certificate::read(many.back()->der())));
+    const auto kept = learned.of("a.example");
+    CHECK(kept.size() == LearnedIssuers::most_of_scope);
+    CHECK(x509::equal(kept.front().der(), many[1]->der()));
+    CHECK(learned.of("b.example").empty());
+}
+
+TEST_CASE("who signed a list is fetched from where the list says, by who may, and known from then on", "[learning]") {
+    World world;
+    // The CA has a second key, which signs its lists; nobody sends that certificate along.
+    auto second_key = World::terms("Issuing", true, {});
+    second_key.key_usage = GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN;
+    const Authority lister(second_key, &world.root);
+    const auto first_key = World::terms("Issuing", true, {});
+    const Authority issuing(first_key, &world.root);
+    auto leaf = World::terms("mail1.contoso.com", false, {});
+    leaf.crl_urls = {world.nginx.url("/issuing.crl")};
+    const Authority edge(leaf, &issuing);
+    test::ListTerms list;
+    list.signer_at = world.nginx.url("/lister.crt");
+    world.serve("issuing.crl", make_list(lister, list));
+    world.serve("lister.crt", lister.der());
+    crl::ListStore store(world.host);
+    crl::Flights flights(world.host, store);
+    crl::Settings settings;
+    settings.hosts = {"127.0.0.1"};
+    settings.ports = {world.nginx.port()};
+    settings.allow_private = true;
+    flights.configure(settings);
+    crl::Checker checker(store, flights);
+    world.host.offer<PooledRevocationChecker>(checker);
+    world.host.offer<SignerHints>(checker);
+    const auto request = [&](const std::string& scope) {
+        auto one = world.request(edge, scope);
+        one.chain.push_back(issuing.der());
+        one.revocation = RevocationMode::hard;
+        one.revocation_source = RevocationSource::if_present;
+        one.may_fetch = true;
+        return one;
+    };
+    // The issuing CA names no list, which is the policy's matter; the leaf's list is by a stranger's key.
+    const auto alone = *test::wait_for(world.judge.judge(request("")));
+    CHECK(alone.standing == Standing::undecided);
+    CHECK(alone.reason == "crl-unverifiable");
+    const auto learned = *test::wait_for(world.judge.judge_and_learn(request("")));
+    INFO(learned.sentence);
+    CHECK(learned.standing == Standing::valid);
+    std::filesystem::remove(world.folder.path("web/lister.crt"));
+    CHECK(test::wait_for(world.judge.judge(request("")))->standing == Standing::valid);
+    CHECK(test::wait_for(world.judge.judge(request("other.example")))->standing == Standing::undecided);
+    // An impostor there signs for nobody: his path leads to another root.
+    const Authority foreign(World::terms("Foreign", true, {}));
+    const Authority impostor(second_key, &foreign);
+    list.signer_at = world.nginx.url("/impostor.crt");
+    list.number = 2;
+    world.serve("impostor.crt", impostor.der());
+    world.serve("impostor.crl", make_list(impostor, list));
+    leaf.crl_urls = {world.nginx.url("/impostor.crl")};
+    const Authority other(leaf, &issuing);
+    auto fooled = request("other.example");
+    fooled.chain.front() = other.der();
+    const auto refused = *test::wait_for(world.judge.judge_and_learn(fooled));
+    CHECK(refused.standing == Standing::undecided);
+    CHECK(refused.reason == "crl-unverifiable");
 }
 
 TEST_CASE("messages of certificates are read strictly", "[learning]") {

@@ -126,14 +126,23 @@ TEST_CASE("the CN counts where there are no alternative names at all", "[tls-mut
 }
 
 TEST_CASE("an end is spoken of at 30, 14, 7 and 1 days", "[tls-mutual]") {
-    CHECK_FALSE(expiry_step(now + day * 31, now));
-    CHECK(expiry_step(now + day * 30, now) == 30);
-    CHECK(expiry_step(now + day * 15, now) == 30);
-    CHECK(expiry_step(now + day * 14, now) == 14);
-    CHECK(expiry_step(now + day * 7, now) == 7);
-    CHECK(expiry_step(now + day * 2, now) == 7);
-    CHECK(expiry_step(now + std::chrono::hours(3), now) == 1);
-    CHECK(expiry_step(now, now) == 0);
+    CHECK_FALSE(expiry_step({now - day * 90, now + day * 31}, now));
+    CHECK(expiry_step({now - day * 90, now + day * 30}, now) == 30);
+    CHECK(expiry_step({now - day * 90, now + day * 15}, now) == 30);
+    CHECK(expiry_step({now - day * 90, now + day * 14}, now) == 14);
+    CHECK(expiry_step({now - day * 90, now + day * 7}, now) == 7);
+    CHECK(expiry_step({now - day * 90, now + day * 2}, now) == 7);
+    CHECK(expiry_step({now - day * 90, now + std::chrono::hours(3)}, now) == 1);
+    CHECK(expiry_step({now - day * 90, now}, now) == 0);
+    // One that lives for days alone, and one without an end (year 9999).
+    CHECK_FALSE(expiry_step({now, now + day * 6}, now));
+    CHECK(expiry_step({now - day * 5, now + std::chrono::hours(20)}, now) == 1);
+    CHECK_FALSE(expiry_step({Time::min(), Time::max()}, now));
+    CHECK_FALSE(expiry_alarms({Time::min(), Time::max()}, now));
+    CHECK_FALSE(expiry_alarms({now, now + day * 6}, now));
+    CHECK(expiry_alarms({now - day * 4, now + day * 2}, now));
+    CHECK(expiry_alarms({now - day * 76, now + day * 14}, now));
+    CHECK_FALSE(expiry_alarms({now - day * 75, now + day * 15}, now));
 }
 
 TEST_CASE("partners reach lists over http at public names", "[tls-mutual]") {

@@ -2,8 +2,10 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <fstream>
+#include <future>
 #include <postern/testing/fake_host.hpp>
 #include <support/authority.hpp>
+#include <support/loopback.hpp>
 #include <tls-mutual/facts.hpp>
 #include <tls-mutual/judge.hpp>
 #include <tls-mutual/store/keeper.hpp>
@@ -136,7 +138,8 @@ TEST_CASE("an end is told once a step, and an alarm where mail of listed domains
         CHECK(daemon.host.alarms.empty() == (days < 26));
     }
     const auto& alarm = daemon.host.alarms["own-certificate send_connector Internet"];
-    CHECK(alarm.find("there is no later one, so that mail of woodgrovebank.com stops") != std::string::npos);
+    CHECK(alarm.find("mail of woodgrovebank.com stops, since its certificate") != std::string::npos);
+    CHECK(alarm.find("there is no later one") != std::string::npos);
     // A later one ends the alarm; until the old one ends, both are there.
     daemon.add(day * 90);
     (void)daemon.keeper.take_up();
@@ -153,6 +156,100 @@ TEST_CASE("the time stamp of a certificate that was removed ends", "[tls-mutual]
     REQUIRE(daemon.store().remove(daemon.certificates().front()));
     (void)daemon.keeper.take_up();
     CHECK(std::isnan(daemon.host.counted.at(gauge)));
+}
+
+namespace {
+
+// Connectors that name a file, as the configuration does; the clock is the test's.
+struct NamingDaemon : Daemon {
+    NamingDaemon() {
+        host.configured.send_list = host.configured.receive_list = {"woodgrovebank.com"};
+        for (auto& connector : host.configured.connectors) {
+            connector.certificate = "edge";
+            connector.chain_file = file;
+        }
+        test::write_file(folder.path("root.pem"), root.pem());
+        host.configured.trust = {"", false, {folder.path("root.pem")}, {}};
+        keeper.apply();
+    }
+    // What the file holds from now on.
+    std::string put(const test::Authority& issuer, int days) {
+        const auto from_now = host.now() + day * days - std::chrono::system_clock::now();
+        const test::Authority leaf({.name = "mail1.contoso.com",
+                                    .dns_names = {"mail1.contoso.com"},
+                                    .ends = std::chrono::duration_cast<std::chrono::hours>(from_now)},
+                                   &issuer);
+        test::write_file(file, leaf.pem());
+        return read_facts(leaf.der())->sha256;
+    }
+    void reload() {
+        keeper.saw({Event::config_reloaded, host.now()});
+        settle();
+    }
+    void an_hour_later() {
+        host.set_clock(host.now() + std::chrono::hours(1));
+        host.run_timers();
+        settle();
+    }
+    void settle() {  // what was offloaded is done
+        std::promise<void> done;
+        host.offload([&] { done.set_value(); });
+        done.get_future().wait();
+    }
+    std::string alarm(const std::string& subject) { return host.alarms["own-certificate " + subject]; }
+
+    std::string file = folder.path("edge.pem");
+    test::Authority root{{.name = "Root", .ca = true, .ends = day * 365}},
+        foreign{{.name = "Foreign", .ca = true, .ends = day * 365}};
+};
+
+}  // namespace
+
+TEST_CASE("a certificate that is named by file is watched like one of the store", "[tls-mutual]") {
+    NamingDaemon daemon;
+    const auto own = daemon.put(daemon.root, 40);
+    daemon.reload();
+    CHECK(daemon.host.alarms.empty());
+    CHECK(daemon.logged("certificate-ending") == 0);
+    CHECK(daemon.host.counted.contains("postern_own_certificate_not_after_seconds{sha256=\"" + own + "\"}"));
+    const auto began = daemon.host.now();
+    for (const auto& [days, lines] : {std::pair{11, 1}, {15, 1}, {27, 2}, {34, 3}, {39, 4}}) {
+        daemon.host.set_clock(began + day * days);
+        daemon.an_hour_later();
+        daemon.an_hour_later();
+        INFO(days);
+        CHECK(daemon.logged("certificate-ending: our certificate " + daemon.file +
+                            " (mail1.contoso.com) ends within") == static_cast<std::size_t>(lines));
+        CHECK(daemon.host.alarms.empty() == (days < 26));
+    }
+    CHECK(daemon.logged("put its successor into the same files and reload") == 4);
+    CHECK(daemon.alarm("receive_connector Inet").find("mail of woodgrovebank.com stops") != std::string::npos);
+    // Its successor lies there: shown only after the reload, and so it is said.
+    daemon.put(daemon.root, 90);
+    daemon.an_hour_later();
+    CHECK(daemon.alarm("send_connector Internet").find("holds another one already") != std::string::npos);
+    daemon.reload();
+    CHECK_FALSE(daemon.host.alarms.contains("own-certificate send_connector Internet"));
+    CHECK_FALSE(daemon.host.alarms.contains("own-certificate receive_connector Inet"));
+}
+
+TEST_CASE("a certificate that is named by file is validated when it is loaded, and each hour", "[tls-mutual]") {
+    NamingDaemon daemon;
+    const auto bad = daemon.put(daemon.foreign, 90).substr(0, 16);
+    daemon.reload();
+    CHECK(daemon.alarm(bad).find("our certificate " + daemon.file) == 0);
+    CHECK(daemon.alarm(bad).find("is not valid: ") != std::string::npos);
+    // Its root is taken in: the next hour finds it good.
+    test::write_file(daemon.folder.path("root.pem"), daemon.root.pem() + daemon.foreign.pem());
+    daemon.an_hour_later();
+    CHECK(daemon.host.alarms.empty());
+    // And the other way: what was good yesterday fails today.
+    test::write_file(daemon.folder.path("root.pem"), daemon.root.pem());
+    daemon.an_hour_later();
+    CHECK(daemon.alarm(bad).find("is not valid: ") != std::string::npos);
+    daemon.put(daemon.root, 90);
+    daemon.reload();
+    CHECK(daemon.host.alarms.count("own-certificate " + bad) == 0);
 }
 
 TEST_CASE("what ends while nobody looks is not shown any more", "[tls-mutual]") {
