@@ -86,6 +86,7 @@ void Keeper::read() {
 void Keeper::look() {
     const std::lock_guard alone(looking_);
     read();
+    look_at_files();
     std::vector<WatchedCertificate> all;
     {
         const std::lock_guard held(mutex_);
@@ -93,6 +94,20 @@ void Keeper::look() {
     }
     watch_.look(all);
     speak_of_connectors();
+}
+
+// Files are read without the lock, since those who choose wait for it.
+void Keeper::look_at_files() {
+    std::vector<NamedFile> named;
+    {
+        const std::lock_guard held(mutex_);
+        named = named_;
+    }
+    for (auto& one : named) one.certificate.renewal = renewal_of(one);
+    const std::lock_guard held(mutex_);
+    for (auto& one : named_)
+        for (auto& seen : named)
+            if (seen.chain_file == one.chain_file) one.certificate.renewal = std::move(seen.certificate.renewal);
 }
 
 void Keeper::arrange(StoreContents contents) {
@@ -283,10 +298,7 @@ std::vector<WatchedCertificate> Keeper::watched() const {
             all.push_back({one.chain, one.leaf, title(one),
                            "renew it: postern cert clone " + one.leaf.sha256.substr(0, 16) + " --request",
                            one.about.smtp, one.about.origin == Origin::automatic});
-    for (const auto& one : named_) {
-        all.push_back(one.certificate);
-        all.back().renewal = renewal_of(one);
-    }
+    for (const auto& one : named_) all.push_back(one.certificate);
     return all;
 }
 

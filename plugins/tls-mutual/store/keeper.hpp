@@ -61,6 +61,7 @@ private:
     void prepare(const CertificateWish&);
     void give_up(const std::string& sha256, const std::string& why);  // wants mutex_
     void arrange_again();
+    void look_at_files();
     std::vector<WatchedCertificate> watched() const;  // wants mutex_
     std::string lack_of(const ConnectorView&) const;  // wants mutex_
     void speak_of_connectors();
