@@ -81,14 +81,16 @@ bool LogWriter::prepare(LogRequest& request, const Batch& batch) const {
     const auto key = key_of(header);
     if (request.only_from) {
         const auto place = parts_.places.find(key);
-        return place && place->is(*request.only_from) &&
+        return place && *place && (*place)->is(*request.only_from) &&
                std::ranges::find(batch.changes, key, &Change::key) == batch.changes.end();
     }
     if (header.kind != RecordKind::removal) return true;
-    const auto place = parts_.places.find(key);
-    if (request.refers && place) return false;
-    if (!request.refers && !place) return false;
-    if (place) request.refers = place->body_segment;
+    // Where the index cannot be read it is written: a removal too many does no harm.
+    if (const auto place = parts_.places.find(key)) {
+        if (request.refers && *place) return false;
+        if (!request.refers && !*place) return false;
+        if (*place) request.refers = (*place)->body_segment;
+    }
     header.refers = request.refers;
     std::memcpy(request.record.data(), &header, sizeof header);
     return true;

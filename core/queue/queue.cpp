@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <queue/crash_point.hpp>
 #include <queue/queue_state.hpp>
@@ -7,6 +8,8 @@ namespace postern::queue {
 
 // Envelopes kept in memory beyond those in flight: what comes in goes out soon, and need not be read back.
 static constexpr std::size_t most_kept = 4096;
+// Where the disk cannot be read.
+static constexpr std::chrono::seconds unread_again{30};
 
 Queue::State::State(Parts given)
     : parts(std::move(given)), schedule([this](const Waiting::Due& due) {
@@ -63,7 +66,7 @@ void Queue::State::changed() {
     if (call) call();
 }
 
-std::shared_ptr<const QueuedMessage> Queue::State::envelope(const MessageKey& key) {
+std::shared_ptr<const QueuedMessage> Queue::State::envelope(const MessageKey& key, std::optional<Problem>& failing) {
     {
         std::lock_guard lock(mutex);
         if (!schedule.tracks(key)) return nullptr;
@@ -78,7 +81,8 @@ std::shared_ptr<const QueuedMessage> Queue::State::envelope(const MessageKey& ke
         return kept(key);
     }
     lock.unlock();
-    set_aside(key, loaded.error());
+    if (loaded.error().id == "spool-failing") failing = loaded.error();
+    else set_aside(key, loaded.error());
     return nullptr;
 }
 
@@ -167,8 +171,22 @@ std::vector<Destination> Queue::due(Time now) const {
     return found;
 }
 
-std::optional<Batch> Queue::State::batch_of(const Schedule::Claim& claim, const Destination& destination) {
-    const auto message = envelope(claim.key);
+void Queue::State::put_off_unread(const Schedule::Claim& claim, const Destination& destination, const Problem& why) {
+    parts.log.error(why.id, why.text + "; " + id_of(claim.key) + " and what goes where it goes is tried again in " +
+                                std::to_string(unread_again.count()) + " s");
+    const auto now = parts.now();
+    std::lock_guard lock(mutex);
+    schedule.unclaim(claim, now);
+    schedule.put_off(
+        destination, [now](unsigned) { return now + unread_again; }, why.text, now);
+}
+
+std::optional<Batch> Queue::State::batch_of(const Schedule::Claim& claim, const Destination& destination,
+                                            bool& failing) {
+    std::optional<Problem> unread;
+    const auto message = envelope(claim.key, unread);
+    if (unread) put_off_unread(claim, destination, *unread);
+    failing = unread.has_value();
     if (!message) return std::nullopt;
     Batch batch{destination, *message, {}, false, claim.number};
     std::lock_guard lock(mutex);
@@ -194,7 +212,8 @@ std::optional<Batch> Queue::claim(const Destination& destination, Time now) {
             claim = state_->schedule.claim(destination, now, rate);
         }
         if (!claim) return std::nullopt;
-        if (auto batch = state_->batch_of(*claim, destination)) return batch;
+        bool failing = false;
+        if (auto batch = state_->batch_of(*claim, destination, failing); batch || failing) return batch;
     }
 }
 
@@ -207,7 +226,9 @@ std::optional<Batch> Queue::claim_overdue(const Destination& destination, Time n
             claim = state_->schedule.claim_anyway(destination, now);
         }
         if (!claim) return std::nullopt;
-        auto batch = state_->batch_of(*claim, destination);
+        bool failing = false;
+        auto batch = state_->batch_of(*claim, destination, failing);
+        if (failing) return std::nullopt;
         if (batch && batch->message.received < now - std::min(retry.delay_notice, retry.expiry)) return batch;
         if (!batch) continue;
         // The longest due has not waited long enough: nor have the others, as a rule.

@@ -31,8 +31,11 @@ struct Queue::State {
 
     // Without the mutex:
     void changed();
-    std::shared_ptr<const QueuedMessage> envelope(const MessageKey& key);
-    std::optional<Batch> batch_of(const Schedule::Claim& claim, const Destination& destination);
+    // `failing`: the disk cannot be read now, nothing is known of the message.
+    std::shared_ptr<const QueuedMessage> envelope(const MessageKey& key, std::optional<Problem>& failing);
+    // Nothing and `failing`: the whole destination is put off a moment.
+    std::optional<Batch> batch_of(const Schedule::Claim& claim, const Destination& destination, bool& failing);
+    void put_off_unread(const Schedule::Claim& claim, const Destination& destination, const Problem& why);
     void set_aside(const MessageKey& key, const Problem& why);
 };
 
