@@ -25,7 +25,9 @@ class Pinning(World):
         hosts = f'    hosts {{\n      {HOST}\n    }}\n'
         text = ('trusted_servers {\n' + server.format('hub', self.hub.sha256(), '') +
                 server.format('edge', sha256, hosts) + '}\n')
-        self.contoso.configure(self.text(CONTOSO, WOODGROVE, self.contoso_leaf, more=text))
+        whole = self.text(CONTOSO, WOODGROVE, self.contoso_leaf, more=text)
+        # Each message is to see who is there.
+        self.contoso.configure(whole.replace('  retry {\n', '  keep_idle 0s\n  retry {\n'))
         self.contoso.reload()
 
     def shows(self, leaf):

@@ -42,7 +42,9 @@ class Process:
             self._news.notify_all()
 
     def mark(self):
-        """A place in the log: what is waited for `since` it must come later."""
+        """A place in the log: what is waited for `since` it must come later. Lines are written some milliseconds late, so
+        those of what was done before have their time first."""
+        time.sleep(0.03)
         with self._news:
             return len(self.lines)
 

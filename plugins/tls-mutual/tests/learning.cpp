@@ -169,6 +169,13 @@ TEST_CASE("a certificate sends us to a few places at most, and to none that we d
 
 namespace {
 
+// The pool has one thread: what was given to it before has ended when this returns.
+void wait_for_pool(test::FakeHost& host) {
+    std::promise<void> done;
+    host.offload([&] { done.set_value(); });
+    done.get_future().wait();
+}
+
 // A daemon's judge over the same folder: what the one before it learned is all that it has.
 struct NextDaemon {
     explicit NextDaemon(World& before) : world(before) {
@@ -176,6 +183,7 @@ struct NextDaemon {
         judge.remember_in(world.folder.path("issuers"));
         scopes = *judge.load_scopes({{"", false, {world.folder.path("root.pem")}, {}}});
     }
+    ~NextDaemon() { wait_for_pool(world.host); }  // where it may still write what it learned
     std::string ask(const Authority& certificate) {
         auto request = world.request(certificate);
         request.scopes = scopes;
@@ -194,9 +202,7 @@ std::string learn_for_good(World& world) {
     world.serve("policy.p7c", world.policy.der());
     world.judge.remember_in(world.folder.path("issuers"));
     CHECK(world.learn(world.edge).standing == Standing::valid);
-    std::promise<void> done;  // behind the write on the pool's one thread
-    world.host.offload([&] { done.set_value(); });
-    done.get_future().wait();
+    wait_for_pool(world.host);
     for (const auto& one : std::filesystem::directory_iterator(world.folder.path("issuers")))
         if (one.path().extension() == ".issuers") return one.path();
     FAIL("nothing was kept");
