@@ -54,7 +54,7 @@ class Resuming(World):
         more.setdefault('receive', '  protocol_logging_level verbose')
         more['more'] = (more.get('more', '') +
                         f'trusted_servers {{\n  hub {{\n    sha256 {self.hub.sha256()}\n    roles {{\n      relay\n    }}\n  }}\n}}\n')
-        text = super().text(own, other, leaf, **more)
+        text = super().text(own, other, leaf, **more).replace('  retry {\n', '  keep_idle 0s\n  retry {\n')
         text = text.replace('plugins {\n', 'plugins {\n  crl {\n    crl_hosts {\n      crl.example.net\n    }\n    backoff 1s\n  }\n'
                             '  counters {\n    listen 127.0.0.1:0\n  }\n'
                             f'  logging {{\n    folder {self.folder}/{own[0]}/log.d\n  }}\n', 1)
