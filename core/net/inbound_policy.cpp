@@ -31,8 +31,10 @@ awaitable<void> InboundPolicy::judged(const SessionFacts& session, const policy:
     const auto epoch = checker ? checker->epoch() : 0;
     const auto now = std::chrono::system_clock::now();
     const auto& last = remembered_;
-    if (last && last->generation == session.generation->number && last->entry == transaction_.entry &&
-        last->domain == domain && last->epoch == epoch && now >= last->since && now < last->judgement.valid_until &&
+    if (last && requirement.needs_mutual() && same_terms(last->terms, requirement.partner) &&
+        missing_role(services_, *session.generation, requirement).empty() &&
+        last->generation == session.generation->number && last->entry == transaction_.entry && last->domain == domain &&
+        last->epoch == epoch && now >= last->since && now < last->judgement.valid_until &&
         now < last->since + judgement_holds) {
         evidence.judgement = last->judgement;
         evidence.name = last->name;
@@ -41,7 +43,7 @@ awaitable<void> InboundPolicy::judged(const SessionFacts& session, const policy:
     remembered_.reset();
     co_await judge_peer(services_, session.generation, requirement, transaction_.entry, domain, evidence);
     if (evidence.judgement && evidence.name && evidence.judgement->standing == Standing::valid)
-        remembered_ = {session.generation->number, transaction_.entry, domain, epoch,
+        remembered_ = {session.generation->number, transaction_.entry, domain, requirement.partner, epoch,
                        *evidence.judgement,        *evidence.name,     now};
 }
 

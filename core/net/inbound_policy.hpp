@@ -74,6 +74,7 @@ private:
     struct Remembered {
         std::uint64_t generation = 0;  // its number: what waits for a peer keeps no old one alive
         std::string entry, domain;
+        policy::Partner terms;
         std::uint64_t epoch = 0;
         Judgement judgement;
         NameEvidence name;

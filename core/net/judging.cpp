@@ -11,8 +11,8 @@ policy::Requirement floor_for(const config::Settings& settings, std::string_view
     return requirement;
 }
 
-static std::string missing_role(const Services& services, const Generation& generation,
-                                const policy::Requirement& requirement) {
+std::string missing_role(const Services& services, const Generation& generation,
+                         const policy::Requirement& requirement) {
     if (!generation.providers->tls || !generation.providers->judge) return "tls-mutual";
     if (!services.plugins.names()) return "name-matching";
     if (requirement.partner.revocation != RevocationMode::off && !services.plugins.revocation()) return "crl";
@@ -51,6 +51,14 @@ static JudgeRequest request_for(const Generation& generation, const policy::Part
     request.may_fetch = evidence.name->speaks || any_name_allowed(partner, now);
     request.at = now;
     return request;
+}
+
+// All that name_evidence() and request_for() take from a partner and that decides about a good judgement.
+bool same_terms(const policy::Partner& one, const policy::Partner& other) {
+    return one.name_rule.kind == other.name_rule.kind && one.name_rule.names == other.name_rule.names &&
+           one.name_rule.cn_fallback == other.name_rule.cn_fallback && one.speaks_for_base == other.speaks_for_base &&
+           one.purpose == other.purpose && one.revocation == other.revocation &&
+           one.revocation_source == other.revocation_source && one.crl_grace == other.crl_grace;
 }
 
 awaitable<void> judge_peer(const Services& services, std::shared_ptr<const Generation> generation,

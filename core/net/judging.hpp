@@ -18,6 +18,13 @@ awaitable<void> judge_peer(const Services& services, std::shared_ptr<const Gener
                            const policy::Requirement& requirement, std::string entry, std::string domain,
                            policy::Evidence& evidence);
 
+// The role without which nothing can be judged, or empty.
+std::string missing_role(const Services& services, const Generation& generation,
+                         const policy::Requirement& requirement);
+
+// What was judged under one holds under the other: a script may demand more for the next message of a session.
+bool same_terms(const policy::Partner& one, const policy::Partner& other);
+
 // The trusted server whose pinned certificate or key this session presented, or null.
 const config::TrustedServer* trusted_server(const config::Settings& settings, const TlsFacts* tls, Time now);
 

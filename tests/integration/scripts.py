@@ -127,6 +127,23 @@ def broken_edit(world):
     os.remove(world.scripts + '/second.lua')
 
 
+def demanded_midway(world):
+    """What was found good for one message of a session is no judgement under the harder terms of the next."""
+    world.script('partners/woodgrovebank.com.lua', '''postern.on("mail", function(session, envelope)
+  if envelope.sender:find("^strict@") then return { purpose = "client" } end
+end)
+''')
+    leaf = world.woodgrove_ca.leaf('server-only', ['mail1.woodgrovebank.com'], purposes=('server',))
+    with Sender(world.contoso, leaf=leaf, source=next(world.sources)) as session:
+        check('a certificate for servers suffices', session.to_mail(LISTED), '250 2.1.0')
+        session.rset()
+        check('not where one for clients is demanded', session.to_mail('strict@woodgrovebank.com'), '454 4.7.5 wrong-purpose')
+        session.rset()
+        check('and suffices again', session.to_mail(LISTED), '250 2.1.0')
+    os.remove(world.scripts + '/partners/woodgrovebank.com.lua')
+    world.contoso.reload()
+
+
 def verdicts(world):
     world.script('domain-security.lua', '''postern.on("mail", function(session, envelope)
   if envelope.sender_domain == "example.org" then return postern.reject("policy: not from there") end
@@ -146,7 +163,7 @@ def main():
         world = Scripted(sys.argv[1], folder)
         world.contoso.start()
         try:
-            for scenario in (tightened, outbound, examples, failing, broken_edit, verdicts):
+            for scenario in (tightened, outbound, examples, failing, demanded_midway, broken_edit, verdicts):
                 scenario(world)
         except BaseException:
             print('--- the daemon\n' + '\n'.join(world.contoso.process.lines[-60:]))
