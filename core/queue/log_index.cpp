@@ -209,7 +209,6 @@ LogIndex::Contents LogIndex::head() const {
 }
 
 bool LogIndex::each_row(const Row& call) const {
-    const std::shared_lock lock(opening_);
     if (!env_) return false;
     const Transaction txn(env_, MDB_RDONLY);
     MDB_cursor* cursor = nullptr;
@@ -259,6 +258,7 @@ Result<std::optional<Place>> LogIndex::place(const MessageKey& key) const {
 }
 
 void LogIndex::for_each_key(const std::function<void(const MessageKey&)>& call) const {
+    const std::shared_lock lock(opening_);
     (void)each_row([&](std::string_view id, std::string_view) {
         if (const auto key = key_of(id)) call(*key);
         return true;

@@ -19,7 +19,7 @@ public:
     static void erase(const std::string& folder);
     ~LogIndex();
 
-    // All of it; `whole` false: something in it is damaged, and nothing was told.
+    // All of it, at start, while nobody else uses it; `whole` false: something in it is damaged, and nothing was told.
     struct Contents {
         LogPosition position;
         std::map<std::uint32_t, std::uint32_t> refers;
