@@ -68,12 +68,12 @@ void Inbound::newer_generation() {
     if (worker_.generation->settings->receive_connector(facts_.connector->name)) take_up_generation();
 }
 
-awaitable<bool> Inbound::flush() {
+awaitable<bool> Inbound::flush(bool last) {
     log_.received(machine_->take_heard());
     auto output = machine_->take_output();
     if (output.empty()) co_return true;
     log_.sent(output);
-    co_return co_await stream_->write(std::move(output), within(write_time));
+    co_return co_await stream_->write(std::move(output), within(write_time), last);
 }
 
 // A connection may last so long, but a transfer that keeps moving is not cut.
@@ -204,7 +204,7 @@ awaitable<void> Inbound::run() {
                 co_await message_.commit(facts_, policy_, *machine_);
                 break;
             case ServerDo::close:
-                co_await flush();
+                co_await flush(true);
                 open = false;
         }
     }

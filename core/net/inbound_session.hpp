@@ -38,7 +38,7 @@ public:
 private:
     smtp::ServerSettings settings() const;
     void take_up_generation();
-    awaitable<bool> flush();
+    awaitable<bool> flush(bool last = false);
     awaitable<void> read();
     awaitable<bool> start_tls();
     awaitable<void> choose_on_hello(TlsSession& tls, TlsServerOptions& options);

@@ -5,9 +5,13 @@
 
 namespace postern::net {
 
-// One a worker instead of one a session: an idle session owns no read buffer.
-static thread_local std::array<char, 16384> scratch;
+// One a worker instead of one a session: an idle session owns no more than first_.
+static thread_local std::array<char, 65536> scratch;
 static thread_local std::array<std::uint8_t, 16384> plain;
+
+static std::span<const std::uint8_t> as_bytes(std::string_view octets) {
+    return {reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size()};
+}
 
 std::string to_text(const tcp::endpoint& endpoint) {
     const auto address = endpoint.address().to_string();
@@ -56,21 +60,26 @@ void Stream::interrupt() {
     socket_.cancel(ignored);
 }
 
-awaitable<Read> Stream::read_raw(std::string& into, Deadline deadline) {
+// To wait for a socket without reading costs an epoll_ctl each time; a read that waits costs none.
+awaitable<Stream::Received> Stream::receive(Deadline deadline) {
     auto self = shared_from_this();
     arm(deadline);
-    for (;;) {
-        auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, no_throw);
-        if (timed_out_) co_return Read::timed_out;
-        if (error) co_return Read::failed;
-        const auto count = socket_.read_some(asio::buffer(scratch), error);
-        if (error == asio::error::would_block) continue;
-        deadline_ = nothing_awaited;
-        if (error == asio::error::eof) co_return Read::closed;
-        if (error) co_return Read::failed;
-        into.append(scratch.data(), count);
-        co_return Read::data;
-    }
+    auto [error, count] = co_await socket_.async_read_some(asio::buffer(first_), no_throw);
+    deadline_ = nothing_awaited;
+    Received received;
+    if (!error) received = {Read::data, with_rest(count)};
+    else if (timed_out_) received.how = Read::timed_out;
+    else received.how = error == asio::error::eof ? Read::closed : Read::failed;
+    co_return received;
+}
+
+// What is there beyond the first octets, read at once; what fails now fails at the next read.
+std::string_view Stream::with_rest(std::size_t first) {
+    if (first < first_.size()) return {first_.data(), first};
+    std::copy(first_.begin(), first_.end(), scratch.begin());
+    error_code ignored;
+    const auto rest = socket_.read_some(asio::buffer(asio::buffer(scratch) + first), ignored);
+    return {scratch.data(), first + rest};
 }
 
 Stream::Inside Stream::decrypt(std::string& into) {
@@ -87,7 +96,11 @@ Stream::Inside Stream::decrypt(std::string& into) {
 }
 
 awaitable<Read> Stream::read(std::string& into, Deadline deadline) {
-    if (!tls_) co_return co_await read_raw(into, deadline);
+    if (!tls_) {
+        const auto received = co_await receive(deadline);
+        into.append(received.octets);
+        co_return received.how;
+    }
     for (;;) {
         // Records that came with an earlier one wait inside the session: ask it before the socket.
         const auto inside = decrypt(into);
@@ -97,11 +110,10 @@ awaitable<Read> Stream::read(std::string& into, Deadline deadline) {
         tls_->drain(made);  // KeyUpdate answers, our alert
         if (!made.empty() && !co_await write_raw(std::move(made), deadline)) co_return Read::failed;
         if (inside == Inside::failed) co_return Read::failed;
-        std::string raw;
-        const auto got = co_await read_raw(raw, deadline);
+        const auto received = co_await receive(deadline);
         // An end without close_notify may be a cut: the caller keeps nothing of an unfinished message either way.
-        if (got != Read::data) co_return got;
-        tls_->feed({reinterpret_cast<const std::uint8_t*>(raw.data()), raw.size()});
+        if (received.how != Read::data) co_return received.how;
+        tls_->feed(as_bytes(received.octets));
     }
 }
 
@@ -114,25 +126,32 @@ bool Stream::poll(std::string& into) {
         into.append(scratch.data(), count);
         return true;
     }
-    tls_->feed({reinterpret_cast<const std::uint8_t*>(scratch.data()), count});
+    tls_->feed(as_bytes({scratch.data(), count}));
     const auto inside = decrypt(into);
     return inside == Inside::data || inside == Inside::more_needed;
 }
 
+// Nearly always the socket takes all of it at once.
 awaitable<bool> Stream::write_raw(Bytes octets, Deadline deadline) {
+    error_code error;
+    auto sent = socket_.write_some(asio::buffer(octets), error);
+    if (error && error != asio::error::would_block) co_return false;
+    if (sent == octets.size()) co_return true;
     auto self = shared_from_this();
     arm(deadline);
-    auto [error, count] = co_await asio::async_write(socket_, asio::buffer(octets), no_throw);
+    const auto rest = asio::buffer(octets) + sent;
+    auto [failed, count] = co_await asio::async_write(socket_, rest, no_throw);
     deadline_ = nothing_awaited;
-    co_return !error && count == octets.size();
+    co_return !failed && sent + count == octets.size();
 }
 
-awaitable<bool> Stream::write(std::string octets, Deadline deadline) {
+awaitable<bool> Stream::write(std::string octets, Deadline deadline, bool last) {
     if (octets.empty()) co_return true;
     const auto* data = reinterpret_cast<const std::uint8_t*>(octets.data());
     Bytes wire;
     if (tls_) {
         if (tls_->write({data, octets.size()}) != TlsStatus::ok) co_return false;
+        if (last) tls_->close();
         tls_->drain(wire);
     } else {
         wire.assign(data, data + octets.size());
@@ -150,18 +169,19 @@ awaitable<TlsStatus> Stream::step(TlsSession& session, asio::thread_pool* pool) 
 awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline, Slow slow, OnHello on_hello) {
     for (;;) {
         const auto status = co_await step(*session, slow());
+        // The last of it, a ticket mostly, goes with what is said next, or before the next wait.
+        if (status == TlsStatus::ok) break;
         Bytes made;
         session->drain(made);
         if (!made.empty() && !co_await write_raw(std::move(made), deadline)) co_return false;
-        if (status == TlsStatus::ok) break;
         if (status == TlsStatus::hello && on_hello) {
             co_await on_hello();
             continue;
         }
         if (status != TlsStatus::want_input) co_return false;
-        std::string raw;
-        if (co_await read_raw(raw, deadline) != Read::data) co_return false;
-        session->feed({reinterpret_cast<const std::uint8_t*>(raw.data()), raw.size()});
+        const auto received = co_await receive(deadline);
+        if (received.how != Read::data) co_return false;
+        session->feed(as_bytes(received.octets));
     }
     tls_ = std::move(session);
     co_return true;

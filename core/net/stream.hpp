@@ -2,6 +2,7 @@
 // SMTP. One worker's; made as shared_ptr because a timer may outlive the coroutine that set it.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <net/asio.hpp>
 #include <postern/tls.hpp>
@@ -15,10 +16,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
 public:
     explicit Stream(tcp::socket socket);
 
-    // Appends what came; no buffer is held while nothing comes.
+    // Appends what came; an idle stream holds a small buffer only.
     awaitable<Read> read(std::string& into, Deadline deadline);
     bool poll(std::string& into);  // what is there already, without waiting; false: the connection ended or broke
-    awaitable<bool> write(std::string octets, Deadline deadline);
+    // `last`: with the close_notify, where there is TLS.
+    awaitable<bool> write(std::string octets, Deadline deadline, bool last = false);
     // False: it broke, the session's error() says how; nothing may follow in clear.
     // `on_hello`: called once where the session stops at the client hello; it makes the choice.
     using OnHello = std::function<awaitable<void>()>;
@@ -35,7 +37,13 @@ public:
     const std::string& remote_address() const { return remote_address_; }
 
 private:
-    awaitable<Read> read_raw(std::string& into, Deadline deadline);
+    // As it stands on the wire; valid until the next co_await.
+    struct Received {
+        Read how = Read::failed;
+        std::string_view octets;
+    };
+    awaitable<Received> receive(Deadline deadline);
+    std::string_view with_rest(std::size_t first);
     awaitable<bool> write_raw(Bytes octets, Deadline deadline);
     enum class Inside : std::uint8_t { data, closed, failed, more_needed };
     Inside decrypt(std::string& into);
@@ -44,6 +52,7 @@ private:
     awaitable<TlsStatus> step(TlsSession& session, asio::thread_pool* pool);
 
     tcp::socket socket_;
+    std::array<char, 256> first_;  // where each read begins: a command, and most records that carry one, fit
     asio::steady_timer timer_;
     static constexpr Deadline nothing_awaited = Deadline::max();
     Deadline deadline_ = nothing_awaited;

@@ -149,6 +149,10 @@ void Session::feed(BytesView ciphertext) {
 }
 
 void Session::drain(Bytes& into) {
+    if (into.empty()) {
+        into = std::exchange(outbox_, {});
+        return;
+    }
     into.insert(into.end(), outbox_.begin(), outbox_.end());
     release(outbox_);
 }
