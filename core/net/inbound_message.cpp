@@ -19,14 +19,13 @@ bool InboundMessage::store(std::string_view octets, smtp::ServerSession& machine
         return false;
     }
     size_ += octets.size();
-    eight_bit_ |= std::any_of(octets.begin(), octets.end(), [](char c) { return static_cast<unsigned char>(c) > 127; });
     return true;
 }
 
 void InboundMessage::discard() {
     incoming_.reset();
     size_ = 0;
-    eight_bit_ = false;
+    eight_bit_header_ = false;
     hold_.reset();
     reroute_.clear();
 }
@@ -83,6 +82,9 @@ void InboundMessage::begin(const SessionFacts& session, const TransactionPolicy&
         return;
     }
     incoming_ = std::move(*begun);
+    // Of the body the machine knows it; our own fields may hold what the peer's did not.
+    eight_bit_header_ = std::any_of(marked.header.begin(), marked.header.end(),
+                                    [](char c) { return static_cast<unsigned char>(c) > 127; });
     if (store(marked.header, machine)) machine.header_stored();
 }
 
@@ -100,7 +102,7 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
     message.connector = session.connector->name;
     message.session = session.id;
     message.size = size_;
-    message.eight_bit = eight_bit_;
+    message.eight_bit = eight_bit_header_ || transaction.has_bare_eight_bit;
     message.eight_bit_header = transaction.eight_bit_header;
     message.binary = transaction.body == smtp::Body::binary;
     message.smtputf8 = transaction.smtputf8;

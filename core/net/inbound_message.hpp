@@ -35,7 +35,7 @@ private:
     std::unique_ptr<queue::Incoming> incoming_;
     std::string id_;
     std::uint64_t size_ = 0;
-    bool eight_bit_ = false;
+    bool eight_bit_header_ = false;
 };
 
 }  // namespace postern::net

@@ -1,18 +1,18 @@
 // The message as one server gets it: read from the spool in pieces, marks taken off where they must not leave, and
 // converted where the server takes less than it holds. Its size is known before the first octet goes. Blocks on the
-// disk: used on the pool. Knows no SMTP.
+// disk, next_at_once() apart: used on the pool. Knows no SMTP.
 #pragma once
 
 #include <config/settings.hpp>
 #include <mail/downgrade.hpp>
 #include <optional>
-#include <postern/delivery.hpp>
+#include <queue/spool.hpp>
 
 namespace postern::net {
 
 class OutboundBody {
 public:
-    OutboundBody(Ref<MessageSource> source, std::uint64_t stored_size, const config::Settings* strips_marks)
+    OutboundBody(Ref<queue::StoredBody> source, std::uint64_t stored_size, const config::Settings* strips_marks)
         : source_(std::move(source)), stored_size_(stored_size), strips_marks_(strips_marks) {}
 
     // Nothing: it can be sent. Else what is wrong; the token is "unfit" where it cannot be converted, "spool-damaged"
@@ -20,6 +20,7 @@ public:
     std::optional<Failure> prepare(std::optional<mail::Taken> convert_for);
     std::uint64_t size() const { return size_; }
     Outcome<std::string> next();
+    std::optional<std::string> next_at_once();  // nothing: it would take its time, ask next()
     bool ended() const { return given_ >= size_; }
 
 private:
@@ -28,7 +29,7 @@ private:
     std::optional<Failure> measure();
     void rewind();
 
-    Ref<MessageSource> source_;
+    Ref<queue::StoredBody> source_;
     std::uint64_t stored_size_;
     const config::Settings* strips_marks_;
     std::uint64_t offset_ = 0, size_ = 0, given_ = 0;

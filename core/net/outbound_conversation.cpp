@@ -281,11 +281,15 @@ awaitable<void> OutboundDelivery::send_body(Stream& stream, smtp::ClientSession&
         if (machine.next() != ClientDo::body) co_return;
     }
     Outcome<std::string> octets = Failure{};
-    auto work = [&] {
-        octets = body_->next();
-        return true;
-    };
-    co_await off_loop(services_.pool, std::move(work));
+    if (auto cached = body_->next_at_once()) {
+        octets = std::move(*cached);
+    } else {
+        auto work = [&] {
+            octets = body_->next();
+            return true;
+        };
+        co_await off_loop(services_.pool, std::move(work));
+    }
     if (!octets) {
         services_.log.error("spool-damaged", batch_->message.id + ": " + octets.failure.text);
         machine.body_unreadable();

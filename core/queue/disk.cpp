@@ -83,4 +83,20 @@ bool read_whole_at(int fd, std::uint64_t offset, std::string& into, std::size_t 
     return true;
 }
 
+bool read_whole_at(int fd, std::uint64_t offset, std::span<std::uint8_t> into) {
+    while (!into.empty()) {
+        const auto count = ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return false;
+        offset += static_cast<std::uint64_t>(count);
+        into = into.subspan(static_cast<std::size_t>(count));
+    }
+    return true;
+}
+
+bool read_cached_at(int fd, std::uint64_t offset, std::span<std::uint8_t> into) {
+    const iovec all{into.data(), into.size()};
+    return ::preadv2(fd, &all, 1, static_cast<off_t>(offset), RWF_NOWAIT) == static_cast<ssize_t>(into.size());
+}
+
 }  // namespace postern::queue

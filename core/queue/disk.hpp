@@ -42,5 +42,9 @@ private:
 
 // Up to `size` octets from there; less only at the end of the file; nothing with errno.
 bool read_whole_at(int fd, std::uint64_t offset, std::string& into, std::size_t size);
+// All of `into`, or false.
+bool read_whole_at(int fd, std::uint64_t offset, std::span<std::uint8_t> into);
+// The same, only from the page cache: waits for no disk.
+bool read_cached_at(int fd, std::uint64_t offset, std::span<std::uint8_t> into);
 
 }  // namespace postern::queue

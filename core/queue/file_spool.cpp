@@ -59,7 +59,7 @@ bool sync_folder(const std::string& path) {
     return folder.good() && folder.sync();
 }
 
-class StoredMessage : public MessageSource {
+class StoredMessage : public StoredBody {
 public:
     explicit StoredMessage(const std::string& path) : file_(path, O_RDONLY), path_(path) {}
     bool good() const { return file_.good(); }
@@ -113,10 +113,10 @@ public:
         return std::unique_ptr<Incoming>(std::move(incoming));
     }
 
-    Result<Ref<MessageSource>> open(const std::string& id) override {
+    Result<Ref<StoredBody>> open(const std::string& id) override {
         Ref<StoredMessage> stored(new StoredMessage(body(id)));
         if (!stored->good()) return problem("cannot open", body(id));
-        return Ref<MessageSource>(stored);
+        return Ref<StoredBody>(stored);
     }
 
     Result<QueuedMessage> load(const std::string& id) override;

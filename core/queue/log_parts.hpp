@@ -18,8 +18,8 @@ public:
 
     std::string new_id() override { return ids_.next(); }
     Result<std::unique_ptr<Incoming>> begin() override;
-    Result<Ref<MessageSource>> open(const std::string& id) override;
-    Ref<MessageSource> at_hand(const std::string& id) override;
+    Result<Ref<StoredBody>> open(const std::string& id) override;
+    Ref<StoredBody> at_hand(const std::string& id) override;
     Result<QueuedMessage> load(const std::string& id) override;
     void update(const QueuedMessage& message, Done done) override;
     void remove(const std::string& id, Done done) override;

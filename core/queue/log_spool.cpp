@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -29,7 +30,7 @@ Problem unknown(const std::string& id) { return {"spool-damaged", "no message " 
 std::int64_t now_ticks() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
 // A body in the log: read whole and checked at the first read.
-class LoggedBody : public MessageSource {
+class LoggedBody : public StoredBody {
 public:
     LoggedBody(const LogSpool& spool, MessageKey key) : spool_(spool), key_(key) {}
     Outcome<std::uint64_t> size() override {
@@ -65,10 +66,14 @@ private:
 };
 
 // A body that came in a moment ago.
-class RecentBody : public MessageSource {
+class RecentBody : public StoredBody {
 public:
     explicit RecentBody(RecentBodies::Body body) : body_(std::move(body)) {}
     Outcome<std::uint64_t> size() override { return static_cast<std::uint64_t>(body_->size()); }
+    bool read_at_once(std::uint64_t offset, std::span<std::uint8_t> into) override {
+        const auto count = read_at(offset, into);
+        return count && *count == into.size();
+    }
     Outcome<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) override {
         if (offset >= body_->size()) return std::size_t{0};
         const auto count = std::min<std::size_t>(into.size(), body_->size() - offset);
@@ -81,29 +86,35 @@ private:
 };
 
 // A body in a file: summed up as it is read from its beginning, so that the last piece of a damaged one is refused.
-class FiledBody : public MessageSource {
+class FiledBody : public StoredBody {
 public:
     FiledBody(Descriptor file, std::string path, MessageHeader about)
         : file_(std::move(file)), path_(std::move(path)), about_(about) {}
     Outcome<std::uint64_t> size() override { return about_.body_size; }
     Outcome<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) override {
-        std::string octets;
         if (offset >= about_.body_size) return std::size_t{0};
         const auto want = std::min<std::uint64_t>(into.size(), about_.body_size - offset);
-        if (!read_whole_at(file_.get(), offset, octets, static_cast<std::size_t>(want)) || octets.size() != want)
-            return Failure{"spool-damaged", "cannot read " + path_};
-        std::lock_guard lock(mutex_);
-        if (offset == summed_) {
-            sum_ = crc32c(octets, sum_);
-            summed_ += octets.size();
-            if (summed_ == about_.body_size && sum_ != about_.body_sum)
-                return Failure{"spool-damaged", path_ + " is damaged: its checksum is wrong"};
-        }
-        std::memcpy(into.data(), octets.data(), octets.size());
+        const auto octets = into.first(static_cast<std::size_t>(want));
+        if (!read_whole_at(file_.get(), offset, octets)) return Failure{"spool-damaged", "cannot read " + path_};
+        if (!sums_up(offset, octets)) return Failure{"spool-damaged", path_ + " is damaged: its checksum is wrong"};
         return octets.size();
+    }
+    bool read_at_once(std::uint64_t offset, std::span<std::uint8_t> into) override {
+        return offset + into.size() <= about_.body_size && read_cached_at(file_.get(), offset, into) &&
+               sums_up(offset, into);
     }
 
 private:
+    // Of a damaged piece nothing is summed up: read_at() meets it again, and tells.
+    bool sums_up(std::uint64_t offset, std::span<const std::uint8_t> octets) {
+        std::lock_guard lock(mutex_);
+        if (offset != summed_) return true;
+        const auto sum = crc32c({reinterpret_cast<const char*>(octets.data()), octets.size()}, sum_);
+        if (offset + octets.size() == about_.body_size && sum != about_.body_sum) return false;
+        sum_ = sum;
+        summed_ += octets.size();
+        return true;
+    }
     Descriptor file_;
     std::string path_;
     MessageHeader about_;
@@ -125,7 +136,7 @@ public:
 
 private:
     Result<void> spill();
-    Result<void> write_out();
+    Result<void> write_out(std::string_view more = {});  // behind what is buffered
 
     LogSpool& spool_;
     std::string buffer_;  // all of a small body; of a large one what is not written yet
@@ -139,11 +150,13 @@ private:
 Result<void> LogIncoming::append(std::string_view octets) {
     about_.body_size += octets.size();
     about_.body_sum = crc32c(octets, about_.body_sum);
-    buffer_ += octets;
-    if (buffer_.size() <= most_in_log) return {};
+    if (buffer_.size() + octets.size() <= most_in_log) {
+        buffer_ += octets;
+        return {};
+    }
     if (path_.empty())
         if (auto spilled = spill(); !spilled) return spilled;
-    return write_out();
+    return write_out(octets);
 }
 
 Result<void> LogIncoming::spill() {
@@ -157,14 +170,15 @@ Result<void> LogIncoming::spill() {
     return why;
 }
 
-Result<void> LogIncoming::write_out() {
-    iovec piece{buffer_.data(), buffer_.size()};
-    if (!spool_.options_.disk->write_at(file_->get(), {&piece, 1}, written_)) {
+Result<void> LogIncoming::write_out(std::string_view more) {
+    std::array<iovec, 2> pieces{iovec{buffer_.data(), buffer_.size()},
+                                iovec{const_cast<char*>(more.data()), more.size()}};
+    if (!spool_.options_.disk->write_at(file_->get(), pieces, written_)) {
         auto why = problem("cannot write", path_);
         spool_.failed(why);
         return why;
     }
-    written_ += buffer_.size();
+    written_ += buffer_.size() + more.size();
     buffer_.clear();
     return {};
 }
@@ -284,25 +298,25 @@ Result<QueuedMessage> LogSpool::load(const std::string& id) {
     }
 }
 
-Result<Ref<MessageSource>> LogSpool::open(const std::string& id) {
+Result<Ref<StoredBody>> LogSpool::open(const std::string& id) {
     const auto key = key_of(id);
     if (!key) return unknown(id);
     const auto place = place_of(*key);
     if (!place) return place.error();
-    if (!place->in_file) return Ref<MessageSource>(new LoggedBody(*this, *key));
+    if (!place->in_file) return Ref<StoredBody>(new LoggedBody(*this, *key));
     auto read = read_body_record(*key);
     if (!read) return read.error();
     const auto parts = message_parts(*read);
     const auto path = body_path(*key);
     Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!parts || !file.good()) return problem("cannot open", path);
-    return Ref<MessageSource>(new FiledBody(std::move(file), path, parts->header));
+    return Ref<StoredBody>(new FiledBody(std::move(file), path, parts->header));
 }
 
-Ref<MessageSource> LogSpool::at_hand(const std::string& id) {
+Ref<StoredBody> LogSpool::at_hand(const std::string& id) {
     const auto key = key_of(id);
     auto body = key ? recent_.find(*key) : nullptr;
-    return body ? Ref<MessageSource>(new RecentBody(std::move(body))) : Ref<MessageSource>();
+    return body ? Ref<StoredBody>(new RecentBody(std::move(body))) : Ref<StoredBody>();
 }
 
 void LogSpool::update(const QueuedMessage& message, Done done) {

@@ -76,15 +76,25 @@ public:
 
 enum class SpoolHealth : std::uint8_t { good, full, failing };
 
+// A stored message's octets. What the page cache holds need not be asked for on a thread that may block.
+class StoredBody : public MessageSource {
+public:
+    // As read_at, but only if all of `into` can be had without waiting for the disk; false: ask read_at().
+    virtual bool read_at_once(std::uint64_t offset, std::span<std::uint8_t> into) {
+        (void)offset, (void)into;
+        return false;
+    }
+};
+
 class Spool {
 public:
     virtual ~Spool() = default;
     virtual std::string new_id() = 0;
     virtual Result<std::unique_ptr<Incoming>> begin() = 0;
     // The octets. Nothing is read before the first read_at, which may block and fails where the octets are not whole.
-    virtual Result<Ref<MessageSource>> open(const std::string& id) = 0;
+    virtual Result<Ref<StoredBody>> open(const std::string& id) = 0;
     // The octets where they lie in memory, so that reading them waits for nothing; null where they do not.
-    virtual Ref<MessageSource> at_hand(const std::string&) { return {}; }
+    virtual Ref<StoredBody> at_hand(const std::string&) { return {}; }
     // The envelope; reads the disk where it is not cached.
     virtual Result<QueuedMessage> load(const std::string& id) = 0;
     // Of one message in the order of the calls; durable when `done` is told so. Do not block.

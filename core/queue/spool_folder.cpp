@@ -25,8 +25,8 @@ public:
     LockedSpool(Descriptor lock, std::unique_ptr<Spool> spool) : lock_(std::move(lock)), spool_(std::move(spool)) {}
     std::string new_id() override { return spool_->new_id(); }
     Result<std::unique_ptr<Incoming>> begin() override { return spool_->begin(); }
-    Result<Ref<MessageSource>> open(const std::string& id) override { return spool_->open(id); }
-    Ref<MessageSource> at_hand(const std::string& id) override { return spool_->at_hand(id); }
+    Result<Ref<StoredBody>> open(const std::string& id) override { return spool_->open(id); }
+    Ref<StoredBody> at_hand(const std::string& id) override { return spool_->at_hand(id); }
     Result<QueuedMessage> load(const std::string& id) override { return spool_->load(id); }
     void update(const QueuedMessage& message, Done done) override { spool_->update(message, std::move(done)); }
     void remove(const std::string& id, Done done) override { spool_->remove(id, std::move(done)); }

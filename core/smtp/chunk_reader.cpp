@@ -30,6 +30,7 @@ void ChunkReader::take_lines(std::string_view octets, Content& content) {
             if (!line_.empty()) content.octets(std::exchange(line_, {}));
             return content.octets(octets);
         }
+        if (line_.empty() && !in_long_line_) octets.remove_prefix(content.plain_lines(octets, false));
         const auto end = octets.find('\n');
         if (!in_long_line_) line_ += octets.substr(0, end);
         if (line_.size() > content.line_limit() + 1) {

@@ -93,15 +93,18 @@ void ClientSession::begin(ClientTransaction transaction) {
 }
 
 void State::stuff(std::string_view octets) {
+    if (octets.empty()) return;
     output.reserve(output.size() + octets.size() + 64);
-    while (!octets.empty()) {
-        if (line_start && octets.front() == '.') output += '.';
-        const auto end = octets.find('\n');
-        const auto line = octets.substr(0, end == std::string_view::npos ? end : end + 1);
-        output += line;
-        line_start = line.ends_with('\n');
-        octets.remove_prefix(line.size());
+    if (line_start && octets.front() == '.') output += '.';
+    line_start = octets.back() == '\n';
+    for (auto end = octets.find('\n'); end < octets.size() - 1; end = octets.find('\n', end)) {
+        ++end;
+        if (octets[end] != '.') continue;
+        output.append(octets.substr(0, end)) += '.';
+        octets.remove_prefix(end);
+        end = 0;
     }
+    output += octets;
 }
 
 void State::end_data() {

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <smtp/content.hpp>
 
 namespace postern::smtp {
@@ -21,8 +23,40 @@ bool Content::counted(std::size_t octets) {
     return false;
 }
 
+// Every octet of every message is looked at: four words at a time.
 static bool has_eight_bit(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 127; });
+    std::array<std::uint64_t, 4> words, seen{};
+    for (; text.size() >= sizeof words; text.remove_prefix(sizeof words)) {
+        std::memcpy(words.data(), text.data(), sizeof words);
+        for (std::size_t i = 0; i < words.size(); ++i) seen[i] |= words[i];
+    }
+    constexpr std::uint64_t high_bits = 0x8080808080808080;
+    return ((seen[0] | seen[1] | seen[2] | seen[3]) & high_bits) != 0 ||
+           std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 127; });
+}
+
+// How many octets the lines have that end with CRLF, hold no other CR or LF and are no longer than that.
+static std::size_t length_of_lines(std::string_view octets, std::size_t longest, bool until_dot) {
+    std::size_t used = 0;
+    while (used < octets.size() && !(until_dot && octets[used] == '.')) {
+        const auto end = octets.find('\n', used);
+        if (end == std::string_view::npos || end == used || end - used > longest) break;
+        if (octets.substr(used, end - used).find('\r') != end - 1 - used) break;
+        used = end + 1;
+    }
+    return used;
+}
+
+std::size_t Content::plain_lines(std::string_view octets, bool until_dot) {
+    if (fault_ || !header_complete_ || piece_full()) return 0;
+    octets = octets.substr(0, piece_size - piece_.size());
+    octets = octets.substr(0, length_of_lines(octets, limits_.text_line, until_dot));
+    if (const auto nul = octets.find('\0'); nul != std::string_view::npos)
+        octets = octets.substr(0, octets.rfind('\n', nul) + 1);
+    if (octets.empty() || !counted(octets.size())) return octets.size();
+    eight_bit_ |= has_eight_bit(octets);
+    piece_.append(octets);
+    return octets.size();
 }
 
 void Content::line(std::string_view text, bool crlf) {

@@ -17,6 +17,9 @@ public:
 
     // One line without its end; `crlf`: it ended with CRLF, not with a bare LF.
     void line(std::string_view text, bool crlf);
+    // Of a body: the whole lines that `octets` begins with, as long as each is one to be passed on as it stands; how
+    // many octets were taken. `until_dot`: not a line that begins with one.
+    std::size_t plain_lines(std::string_view octets, bool until_dot);
     // BODY=BINARYMIME, behind the header section: any octet (RFC 3030 3).
     void octets(std::string_view raw);
     void unfinished_line(std::string_view text);  // the last one, which its sender did not end

@@ -7,6 +7,7 @@ bool DataReader::take(std::string& input, Content& content) {
     std::size_t used = 0;
     bool ended = false;
     while (!content.piece_full()) {
+        if (after_crlf_ && !in_long_line_) used += content.plain_lines(std::string_view(input).substr(used), true);
         const auto end = input.find('\n', used);
         if (end == std::string::npos) break;
         std::string_view text(input.data() + used, end - used);
