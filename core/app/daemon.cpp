@@ -186,7 +186,7 @@ void Daemon::make_parts() {
         net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
                       [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); },
                       token_pool_, warm_, partner_certificates_});
-    listeners_ = std::make_unique<Listeners>(loop_, *services_, workers_, draining_);
+    listeners_ = std::make_unique<Listeners>(*services_, workers_, draining_);
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
     admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_, generation_->settings});
     control_ = std::make_unique<Control>(

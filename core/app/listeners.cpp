@@ -31,7 +31,8 @@ std::variant<Listeners::Opened, config::ConfigProblem> Listeners::open(const con
                 opened.emplace(key, kept->second);
                 continue;
             }
-            auto listener = std::make_shared<Listener>(Listener{tcp::acceptor(loop_), key});
+            auto& home = *workers_[opened.size() % workers_.size()];
+            auto listener = std::make_shared<Listener>(Listener{tcp::acceptor(home.loop), key, {}});
             net::error_code error;
             const tcp::endpoint endpoint(asio::ip::make_address(binding.address, error), binding.port);
             if (!error) listener->acceptor.open(endpoint.protocol(), error);
@@ -43,45 +44,55 @@ std::variant<Listeners::Opened, config::ConfigProblem> Listeners::open(const con
                 return config::ConfigProblem{
                     connector.place.file, connector.place.line, "receive_connector",
                     connector.name + ": cannot listen on " + net::to_text(endpoint) + ": " + error.message(), false};
+            listener->address = net::to_text(listener->acceptor.local_endpoint(error));
             opened.emplace(key, listener);
         }
     return opened;
 }
 
+static void close_there(std::shared_ptr<Listeners::Listener> listener) {
+    const auto home = listener->acceptor.get_executor();
+    asio::post(home, [listener = std::move(listener)] {
+        net::error_code ignored;
+        listener->acceptor.close(ignored);
+    });
+}
+
 void Listeners::use(Opened opened, std::shared_ptr<const net::Generation> generation) {
-    generation_ = std::move(generation);
+    {
+        std::lock_guard lock(mutex_);
+        generation_ = std::move(generation);
+    }
     for (auto& [key, listener] : listeners_)
-        if (!opened.contains(key)) listener->acceptor.close();
+        if (!opened.contains(key)) close_there(listener);
     for (auto& [key, listener] : opened)
         if (!listeners_.contains(key)) {
             auto loop = accept(listener);
-            asio::co_spawn(loop_, std::move(loop), asio::detached);
+            asio::co_spawn(listener->acceptor.get_executor(), std::move(loop), asio::detached);
         }
     listeners_ = std::move(opened);
 }
 
 void Listeners::close() {
-    for (auto& [key, listener] : listeners_) {
-        net::error_code ignored;
-        listener->acceptor.close(ignored);
-    }
+    for (auto& [key, listener] : listeners_) close_there(listener);
     listeners_.clear();
 }
 
 std::vector<std::string> Listeners::addresses() const {
     std::vector<std::string> all;
-    for (const auto& [key, listener] : listeners_) {
-        net::error_code error;
-        all.push_back(net::to_text(listener->acceptor.local_endpoint(error)));
-    }
+    for (const auto& [key, listener] : listeners_) all.push_back(listener->address);
     return all;
+}
+
+net::Worker& Listeners::least_loaded() const {
+    return **std::min_element(workers_.begin(), workers_.end(),
+                              [](auto& a, auto& b) { return a->sessions < b->sessions; });
 }
 
 net::awaitable<void> Listeners::accept(std::shared_ptr<Listener> listener) {
     while (listener->acceptor.is_open()) {
         // The socket is its worker's from the start: it lives and dies there.
-        auto& worker = **std::min_element(workers_.begin(), workers_.end(),
-                                          [](auto& a, auto& b) { return a->sessions < b->sessions; });
+        auto& worker = least_loaded();
         const asio::any_io_executor there = worker.loop.get_executor();
         auto [error, socket] = co_await listener->acceptor.async_accept(there, net::no_throw);
         if (!error) {
@@ -90,16 +101,17 @@ net::awaitable<void> Listeners::accept(std::shared_ptr<Listener> listener) {
         }
         if (!listener->acceptor.is_open()) co_return;
         // Out of descriptors or the like: breathe, others will close.
-        asio::steady_timer pause(loop_, std::chrono::milliseconds(100));
+        asio::steady_timer pause(listener->acceptor.get_executor(), std::chrono::milliseconds(100));
         (void)co_await pause.async_wait(net::no_throw);
     }
 }
 
 // Of those that share a binding the most specific remote range wins.
-const config::ReceiveConnector* Listeners::connector_for(const std::string& key, const std::string& remote) const {
+static const config::ReceiveConnector* connector_for(const config::Settings& settings, const std::string& key,
+                                                     const std::string& remote) {
     const config::ReceiveConnector* best = nullptr;
     int best_prefix = -1;
-    for (const auto& connector : generation_->settings->receive_connectors) {
+    for (const auto& connector : settings.receive_connectors) {
         const bool here = std::any_of(connector.bindings.begin(), connector.bindings.end(),
                                       [&](const auto& one) { return key_of(one) == key; });
         if (!here) continue;
@@ -112,35 +124,49 @@ const config::ReceiveConnector* Listeners::connector_for(const std::string& key,
     return best;
 }
 
+std::string Listeners::take(const config::ReceiveConnector* connector, const std::string& source) {
+    if (!connector) return "4.7.1 no receive connector takes connections from your address";
+    std::lock_guard lock(mutex_);
+    if (open_ >= connector->connections) return "4.7.0 too many connections, try again later";
+    auto& held = per_source_[source];
+    if (held >= connector->connections_per_source) {
+        if (held == 0) per_source_.erase(source);
+        return "4.7.0 too many connections from your address";
+    }
+    ++held;
+    ++open_;
+    services_.counters.set("postern_sessions_open", {}, static_cast<double>(open_));
+    return {};
+}
+
+void Listeners::give_back(const std::string& source) {
+    std::lock_guard lock(mutex_);
+    const auto held = per_source_.find(source);
+    if (--held->second == 0) per_source_.erase(held);
+    --open_;
+    services_.counters.set("postern_sessions_open", {}, static_cast<double>(open_));
+}
+
 void Listeners::hand_over(tcp::socket socket, net::Worker& worker, const std::string& key) {
     net::error_code error;
     const auto remote = socket.remote_endpoint(error);
     if (error) return;
-    const auto* connector = connector_for(key, remote.address().to_string());
+    std::unique_lock lock(mutex_);
+    const auto generation = generation_;
+    lock.unlock();
+    const auto* connector = connector_for(*generation->settings, key, remote.address().to_string());
     const auto source = source_of(remote.address());
-    std::string why;
-    if (!connector) why = "4.7.1 no receive connector takes connections from your address";
-    else if (open_ >= connector->connections) why = "4.7.0 too many connections, try again later";
-    else if (held(source) >= connector->connections_per_source) why = "4.7.0 too many connections from your address";
-    if (!why.empty()) {
+    if (const auto why = take(connector, source); !why.empty()) {
         services_.log.info("session-refused", net::to_text(remote) + ": " + why);
-        auto refusal =
-            net::turn_away(std::move(socket), connector ? connector->fqdn : generation_->settings->fqdn, why);
+        auto refusal = net::turn_away(std::move(socket), connector ? connector->fqdn : generation->settings->fqdn, why);
         asio::co_spawn(worker.loop, std::move(refusal), asio::detached);
         return;
     }
-    ++open_;
-    ++per_source_[source];
     ++worker.sessions;
-    services_.counters.set("postern_sessions_open", {}, static_cast<double>(open_));
     auto ended = [this, source, &worker](std::exception_ptr failed) {
-        asio::post(loop_, [this, source, &worker, failed] {
-            --open_;
-            --worker.sessions;
-            if (--per_source_[source] == 0) per_source_.erase(source);
-            services_.counters.set("postern_sessions_open", {}, static_cast<double>(open_));
-            if (failed) services_.log.error("plugin-failed", "a session ended by an exception that nobody caught");
-        });
+        --worker.sessions;
+        give_back(source);
+        if (failed) services_.log.error("plugin-failed", "a session ended by an exception that nobody caught");
     };
     auto session = net::receive(services_, worker, std::move(socket), connector->name, draining_);
     asio::co_spawn(worker.loop, std::move(session), std::move(ended));

@@ -1,8 +1,10 @@
 // Listening sockets, kept by address across reloads; each connection goes to the least loaded worker. Limits that are
-// met before a session begins are held here.
+// met before a session begins are held here. Opened and closed by the daemon's loop; a worker accepts, so that a
+// session begins and ends without another thread.
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <net/services.hpp>
 #include <variant>
 #include <vector>
@@ -11,13 +13,13 @@ namespace postern::app {
 
 class Listeners {
 public:
-    Listeners(net::asio::io_context& loop, net::Services& services, std::vector<std::unique_ptr<net::Worker>>& workers,
+    Listeners(net::Services& services, std::vector<std::unique_ptr<net::Worker>>& workers,
               const std::atomic<bool>& draining)
-        : loop_(loop), services_(services), workers_(workers), draining_(draining) {}
+        : services_(services), workers_(workers), draining_(draining) {}
 
     struct Listener {
-        net::tcp::acceptor acceptor;
-        std::string key;
+        net::tcp::acceptor acceptor;  // its worker's, once it accepts
+        std::string key, address;
     };
     using Opened = std::map<std::string, std::shared_ptr<Listener>>;
     // Opens what is new beside what is there; nothing is accepted yet. The problem names the connector's place.
@@ -29,19 +31,19 @@ public:
 
 private:
     net::awaitable<void> accept(std::shared_ptr<Listener> listener);
-    std::size_t held(const std::string& source) const {
-        auto found = per_source_.find(source);
-        return found == per_source_.end() ? 0 : found->second;
-    }
+    net::Worker& least_loaded() const;
     void hand_over(net::tcp::socket socket, net::Worker& worker, const std::string& key);
-    const config::ReceiveConnector* connector_for(const std::string& key, const std::string& remote) const;
+    // Empty: counted as open. Otherwise why it is turned away.
+    std::string take(const config::ReceiveConnector* connector, const std::string& source);
+    void give_back(const std::string& source);
 
-    net::asio::io_context& loop_;
     net::Services& services_;
     std::vector<std::unique_ptr<net::Worker>>& workers_;
     const std::atomic<bool>& draining_;
-    std::shared_ptr<const net::Generation> generation_;
     Opened listeners_;
+
+    std::mutex mutex_;  // what follows
+    std::shared_ptr<const net::Generation> generation_;
     std::map<std::string, std::size_t> per_source_;
     std::size_t open_ = 0;
 };

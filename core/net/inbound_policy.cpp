@@ -9,8 +9,6 @@ namespace postern::net {
 
 namespace {
 
-constexpr std::chrono::minutes judgement_holds{1};
-
 Verdict stricter(Verdict a, Verdict b) { return static_cast<int>(a.kind) >= static_cast<int>(b.kind) ? a : b; }
 
 std::string subject(const SessionFacts& session, const std::string& domain) {
@@ -23,28 +21,22 @@ Verdict from_reply(Reply reply) {
 
 }  // namespace
 
-// A session's certificate does not change: asking the judge again for every message would only cost a change of
-// threads.
 awaitable<void> InboundPolicy::judged(const SessionFacts& session, const policy::Requirement& requirement,
                                       const std::string& domain, policy::Evidence& evidence) {
     const auto* checker = services_.plugins.revocation();
     const auto epoch = checker ? checker->epoch() : 0;
     const auto now = std::chrono::system_clock::now();
-    const auto& last = remembered_;
-    if (last && requirement.needs_mutual() && same_terms(last->terms, requirement.partner) &&
-        missing_role(services_, *session.generation, requirement).empty() &&
-        last->generation == session.generation->number && last->entry == transaction_.entry && last->domain == domain &&
-        last->epoch == epoch && now >= last->since && now < last->judgement.valid_until &&
-        now < last->since + judgement_holds) {
-        evidence.judgement = last->judgement;
-        evidence.name = last->name;
+    if (!evidence.tls || !requirement.needs_mutual() ||
+        !missing_role(services_, *session.generation, requirement).empty()) {
+        co_await judge_peer(services_, session.generation, requirement, transaction_.entry, domain, evidence);
         co_return;
     }
-    remembered_.reset();
-    co_await judge_peer(services_, session.generation, requirement, transaction_.entry, domain, evidence);
-    if (evidence.judgement && evidence.name && evidence.judgement->standing == Standing::valid)
-        remembered_ = {session.generation->number, transaction_.entry, domain, requirement.partner, epoch,
-                       *evidence.judgement,        *evidence.name,     now};
+    const std::string entry = transaction_.entry;
+    const RecentJudgements::Question question{session.generation->number, entry, domain,
+                                              requirement.partner,        epoch, *evidence.tls};
+    if (worker_.judgements.answer(question, now, evidence)) co_return;
+    co_await judge_peer(services_, session.generation, requirement, entry, domain, evidence);
+    worker_.judgements.keep(question, now, evidence);
 }
 
 // The verdict is that of deciders about the judged peer; what the core says of it is verdict_on()'s.

@@ -70,17 +70,6 @@ private:
     Worker& worker_;
     ProtocolLog& log_;
     TransactionPolicy transaction_;
-    // The last judgement that was good: it holds for the session's next message as long as all that it rests on does.
-    struct Remembered {
-        std::uint64_t generation = 0;  // its number: what waits for a peer keeps no old one alive
-        std::string entry, domain;
-        policy::Partner terms;
-        std::uint64_t epoch = 0;
-        Judgement judgement;
-        NameEvidence name;
-        Time since{};
-    };
-    std::optional<Remembered> remembered_;
 };
 
 }  // namespace postern::net

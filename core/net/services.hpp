@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <net/asio.hpp>
+#include <net/recent_judgements.hpp>
 #include <net/resolver.hpp>
 #include <net/warm_connections.hpp>
 #include <plugins/plugin_set.hpp>
@@ -105,8 +106,9 @@ struct Worker {
     std::shared_ptr<const Generation> generation;
     std::size_t number = 0;
     std::set<GenerationHolder*> holders;
+    RecentJudgements judgements;
     std::vector<std::shared_ptr<asio::steady_timer>> script_clocks;  // of the generation in force
-    std::atomic<std::size_t> sessions{0};                            // written by the acceptor
+    std::atomic<std::size_t> sessions{0};                            // from its accepting to its end
 };
 
 inline script::ScriptHost* Generation::script_host(const Worker& worker) const {
