@@ -145,14 +145,18 @@ struct Peers {
         earlier = at_client.for_later();
     }
 
+    mutable double server_seconds = 0;  // spent at the server's end of whole handshakes
+
 private:
-    static void meet(std::unique_ptr<Alone>& at_server, Alone& at_client) {
+    void meet(std::unique_ptr<Alone>& at_server, Alone& at_client) const {
         at_server->peer = &at_client;
         at_client.peer = at_server.get();
         bool done_here = false, done_there = false;
         for (int turn = 0; turn < 10 && !(done_here && done_there); ++turn) {
             if (!done_there) done_there = at_client.step();
+            const double before = cpu_seconds();
             if (!done_here) done_here = at_server->step();
+            server_seconds += cpu_seconds() - before;
         }
         must(done_here && done_there && at_server->has_peer() && at_client.has_peer(), "no mutual handshake");
     }
@@ -265,13 +269,17 @@ int main(int count, char** words) try {
     Bytes earlier;
     const int rounds = std::max(1, std::atoi(words[5]));
     const auto whole = compare([&] { engines.shake(); }, [&] { peers.shake(); }, rounds);
+    peers.server_seconds = 0;
+    seconds_of([&] { peers.shake(); });
+    const double at_server = 1e6 * peers.server_seconds / at_once;
     const auto resumed = compare([&] { engines.shake_again(); }, [&] { peers.shake_again(key, earlier); }, rounds);
     gnutls_free(key.data);
     std::printf(
         "{\"engine\": %.1f, \"gnutls\": %.1f, \"ratio\": %.3f, \"engine_resumed\": %.1f, \"gnutls_resumed\": %.1f, "
-        "\"ratio_resumed\": %.3f, \"engine_octets\": %.0f, \"gnutls_octets\": %.0f}\n",
+        "\"ratio_resumed\": %.3f, \"engine_octets\": %.0f, \"gnutls_octets\": %.0f, "
+        "\"gnutls_server_us\": %.0f}\n",
         whole.ours, whole.theirs, whole.ratio, resumed.ours, resumed.theirs, resumed.ratio,
-        kept([&] { return engines.shake(); }), kept([&] { return peers.shake(); }));
+        kept([&] { return engines.shake(); }), kept([&] { return peers.shake(); }), at_server);
 } catch (const std::exception& failure) {
     std::fprintf(stderr, "handshakes: %s\n", failure.what());
     return 1;

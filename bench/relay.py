@@ -23,8 +23,8 @@ SERVER_CORE, LOAD_CORE = '0', '1'
 class Group:
     """A cgroup for one server (version 2, or 1 with cpuacct); without the right to make one, the process tree is read."""
 
-    def __init__(self, name):
-        self.path = None
+    def __init__(self, name, syncs=None):
+        self.path, self.syncs = None, syncs
         for root in ('/sys/fs/cgroup/unified', '/sys/fs/cgroup/cpuacct', '/sys/fs/cgroup'):
             if not os.path.exists(root + '/cgroup.procs'):
                 continue
@@ -39,8 +39,9 @@ class Group:
             os.rmdir(path)
 
     def wrap(self, command):
-        """The command, on its core and in its group."""
-        pinned = ['taskset', '-c', SERVER_CORE, *command]
+        """The command, on its core and in its group; with `syncs`, a file that names each call for stable storage."""
+        traced = ['strace', '-f', '-qq', '-e', 'trace=fsync,fdatasync,syncfs,sync_file_range,msync', '-o', self.syncs] if self.syncs else []
+        pinned = ['taskset', '-c', SERVER_CORE, *traced, *command]
         return ['sh', '-c', f'echo $$ > {self.path}/cgroup.procs && exec "$@"', 'sh', *pinned] if self.path else pinned
 
     def seconds(self):
@@ -200,8 +201,11 @@ class Scenario:
         if self.tls:
             words |= {'chain': world.client.chain, 'key': world.client.key}
         command = ['taskset', '-c', LOAD_CORE, build + '/bin/bench_mail_load']
-        done = subprocess.run(command + [str(part) for name, value in words.items() for part in ('--' + name, value)],
-                              capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(command + [str(part) for name, value in words.items() for part in ('--' + name, value)],
+                                  capture_output=True, text=True, check=False, timeout=180)
+        except subprocess.TimeoutExpired as late:
+            raise Failed('the load did not end within 180 s') from late
         if done.returncode != 0:
             raise Failed(f'the load failed: {done.stderr[-300:]}')
         return json.loads(done.stdout)
@@ -228,12 +232,18 @@ def faults(told, messages):
     return ', '.join(wrong) or 'all once and whole'
 
 
-def once(kind, build, folder, world, scenario, messages):
-    """What one run of one server gave, as a row's values."""
+def syncs_in(path):
+    """Calls for stable storage so far."""
+    with open(path, encoding='utf-8', errors='replace') as file:
+        return sum('resumed' not in line for line in file)
+
+
+def once(kind, build, folder, world, scenario, messages, syncs=False):
+    """What one run of one server gave, as a row's values. With `syncs` its time means nothing: it is traced."""
     os.makedirs(folder)
     os.chmod(folder, 0o755)
     sink = Sink(build, folder, world.server if scenario.tls else None) if scenario.relays else Silent()
-    group = Group(kind.name)
+    group = Group(kind.name, folder + '/syncs' if syncs else None)
     try:
         server = kind(build, folder, world, sink.port, scenario.tls, group, waits=not scenario.relays)
     except NoNetwork:
@@ -243,11 +253,15 @@ def once(kind, build, folder, world, scenario, messages):
         server.start()
         warm = max(1, WARM_UP.get(kind.name, OTHERS_WARM_UP) // scenario.octets)
         # Ids below zero are of no measured message.
-        scenario.load(build, world, server.port, warm, each=20, rate=0, first=-warm)
+        sessions = min(scenario.sessions, getattr(kind, 'most_sessions', scenario.sessions))
+        scenario.load(build, world, server.port, warm, each=20, rate=0, first=-warm, sessions=sessions)
         if scenario.relays:
             wait_until(lambda: sink.count() >= warm, f'{kind.name} to pass on what warms it up', 120)
+        synced = syncs_in(group.syncs) if syncs else 0
         before, begun = group.seconds(), time.monotonic()
-        load = scenario.load(build, world, server.port, messages)
+        load = scenario.load(build, world, server.port, messages, sessions=sessions)
+        if syncs:
+            return {'syncs': (syncs_in(group.syncs) - synced) / messages}
         if scenario.relays:
             wait_until(lambda: sink.count() >= warm + messages, f'{kind.name} to pass everything on', 120)
         took, used, memory = time.monotonic() - begun, group.seconds() - before, group.memory()
@@ -266,6 +280,18 @@ def measure(build, folder, rounds=2, only=None):
     for key, scenario in SCENARIOS.items():
         if only in (None, key):
             compare(build, folder, world, key, scenario, rounds)
+
+
+def durability(build, folder, messages=200):
+    """How often each server asks for stable storage until its acknowledgements are out: plain, 20 a session, 16 sessions."""
+    world = World(folder)
+    print('\ncalls for stable storage (fsync and the like) a message received\n| server | calls |\n|---|---|')
+    for kind in (PosternServer, *PEERS):
+        try:
+            row = once(kind, build, f'{folder}/syncs-{kind.name}', world, SCENARIOS['received'], messages, syncs=True)
+            print(f'| {kind.name} | {row["syncs"]:.2f} |', flush=True)
+        except (NoNetwork, Failed) as why:
+            print(f'{kind.name} is left out: {why}', file=sys.stderr, flush=True)
 
 
 def compare(build, folder, world, key, scenario, rounds):
