@@ -114,6 +114,7 @@ awaitable<Read> Stream::read(std::string& into, Deadline deadline) {
         // An end without close_notify may be a cut: the caller keeps nothing of an unfinished message either way.
         if (received.how != Read::data) co_return received.how;
         tls_->feed(as_bytes(received.octets));
+        into.reserve(into.size() + received.octets.size());
     }
 }
 
