@@ -3,7 +3,7 @@
 //
 //   bench_mail_load --to 127.0.0.1:2525 --messages 10000 [--sessions 16] [--each 20] [--octets 10240]
 //                   [--from a@example.org] [--rcpt b@contoso.com] [--chain FILE --key FILE] [--source 127.0.9.1]
-//                   [--rate MESSAGES-A-SECOND] [--first ID]
+//                   [--rate MESSAGES-A-SECOND] [--first ID] [--resume 1]
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -27,8 +27,9 @@ struct Wishes {
     std::string chain, key;
     std::uint16_t port = 0;
     long messages = 1000, sessions = 16, each = 20, octets = 10240;
-    long first = 0;  // id of the first message
-    long rate = 0;   // messages a second in all; 0: as fast as they are taken
+    long first = 0;       // id of the first message
+    long rate = 0;        // messages a second in all; 0: as fast as they are taken
+    bool resume = false;  // a TLS session is continued by the next connection, where the server gives tickets
 };
 
 Wishes wishes_of(int argc, char** argv) {
@@ -44,6 +45,7 @@ Wishes wishes_of(int argc, char** argv) {
         else if (name == "--each") wishes.each = std::atol(value.c_str());
         else if (name == "--first") wishes.first = std::atol(value.c_str());
         else if (name == "--rate") wishes.rate = std::atol(value.c_str());
+        else if (name == "--resume") wishes.resume = value == "1";
         else if (name == "--octets") wishes.octets = std::atol(value.c_str());
         else if (name == "--from") wishes.sender = value;
         else if (name == "--rcpt") wishes.recipient = value;
@@ -74,8 +76,9 @@ public:
 
     void session() {
         std::vector<double> mine;
+        std::string earlier;
         try {
-            while (one_connection(mine)) {}
+            while (one_connection(mine, earlier)) {}
         } catch (const std::exception& wrong) {
             std::fprintf(stderr, "%s\n", wrong.what());
             failed_ = true;
@@ -84,11 +87,12 @@ public:
         latencies_.insert(latencies_.end(), mine.begin(), mine.end());
     }
     bool failed() const { return failed_; }
+    long resumed() const { return resumed_; }
     std::vector<double>& latencies() { return latencies_; }
 
 private:
     // False: everything is sent.
-    bool one_connection(std::vector<double>& mine) {
+    bool one_connection(std::vector<double>& mine, std::string& earlier) {
         if (next_ >= wishes_.messages) return false;
         auto wire = Wire::connect(wishes_.address, wishes_.port, wishes_.source);
         wire->reply('2');
@@ -96,7 +100,8 @@ private:
         if (!wishes_.chain.empty()) {
             wire->send("STARTTLS\r\n");
             wire->reply('2');
-            wire->secure(own_, false);
+            wire->secure(own_, false, earlier);
+            resumed_ += wire->resumed();
             pipelining = hello(*wire);
         }
         for (long i = 0; i < wishes_.each; ++i) {
@@ -109,6 +114,7 @@ private:
         }
         wire->send("QUIT\r\n");
         wire->reply('2');
+        if (wishes_.resume) earlier = wire->session_so_far();
         return true;
     }
 
@@ -145,6 +151,7 @@ private:
     Credentials own_;
     const Clock::time_point begun_ = Clock::now();
     std::atomic<long> next_{0};
+    std::atomic<long> resumed_{0};
     std::atomic<bool> failed_{false};
     std::mutex mutex_;
     std::vector<double> latencies_;
@@ -165,8 +172,8 @@ int main(int argc, char** argv) try {
     const auto at = [&](double part) {
         return all.empty() ? 0.0 : all[static_cast<std::size_t>(part * static_cast<double>(all.size() - 1))];
     };
-    std::printf("{\"accepted\": %zu, \"seconds\": %.3f, \"p50\": %.2f, \"p99\": %.2f}\n", all.size(), seconds, at(0.5),
-                at(0.99));
+    std::printf("{\"accepted\": %zu, \"seconds\": %.3f, \"p50\": %.2f, \"p99\": %.2f, \"resumed\": %ld}\n", all.size(),
+                seconds, at(0.5), at(0.99), load.resumed());
     return load.failed() ? 1 : 0;
 } catch (const std::exception& wrong) {
     std::fprintf(stderr, "bench_mail_load: %s\n", wrong.what());

@@ -194,12 +194,13 @@ class Scenario:
     share: int = 4  # the peers get so many times fewer
     relays: bool = True  # on to the sink; else the next hop keeps silent
     rate: int = 0  # messages a second; 0: as fast as they are taken
+    resume: bool = False  # TLS sessions are continued by tickets
 
     def load(self, build, world, port, messages, **other):
         words = {'to': f'127.0.0.1:{port}', 'messages': messages, 'each': self.each, 'octets': self.octets,
                  'sessions': self.sessions, 'rate': self.rate, **other}
         if self.tls:
-            words |= {'chain': world.client.chain, 'key': world.client.key}
+            words |= {'chain': world.client.chain, 'key': world.client.key, 'resume': int(self.resume)}
         command = ['taskset', '-c', LOAD_CORE, build + '/bin/bench_mail_load']
         try:
             done = subprocess.run(command + [str(part) for name, value in words.items() for part in ('--' + name, value)],
@@ -215,6 +216,7 @@ SCENARIOS = {
     'plain': Scenario('relayed on, plain, 20 a session', messages=12000),
     'mutual': Scenario('relayed on, mutual TLS, 20 a session', tls=True),
     'mutual-one': Scenario('relayed on, mutual TLS, one a session', tls=True, each=1, messages=5000),
+    'mutual-again': Scenario('relayed on, mutual TLS, one a session, continued by tickets', tls=True, each=1, messages=5000, resume=True),
     'received': Scenario('received durably, plain, 20 a session', relays=False, messages=12000),
     'large': Scenario('relayed on, 10 MB by mutual TLS', tls=True, octets=10 << 20, sessions=4, messages=80, share=2),
     'paced': Scenario('relayed on, mutual TLS, 100 a second', tls=True, messages=1500, share=1, rate=100),
@@ -268,6 +270,8 @@ def once(kind, build, folder, world, scenario, messages, syncs=False):
         arrived = 'all acknowledged'
         if scenario.relays:
             arrived = faults(sink.told(), warm + messages)
+        if scenario.resume and load['resumed'] < messages // 2:
+            arrived += f', {load["resumed"]} sessions resumed'
         return {'cpu': 1000 * used / messages, 'rate': messages / took, 'p50': load['p50'], 'p99': load['p99'],
                 'memory': memory / 2**20, 'arrived': arrived}
     finally:

@@ -47,18 +47,27 @@ std::unique_ptr<Wire> Wire::connect(const std::string& address, std::uint16_t po
     return wire;
 }
 
-void Wire::secure(const Credentials& own, bool as_server) {
+void Wire::secure(const Credentials& own, bool as_server, const std::string& earlier) {
     if (!rest_.empty() && taken_ < rest_.size()) fail("octets behind STARTTLS");
     gnutls_init(&tls_, as_server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT);
     gnutls_set_default_priority(tls_);
     gnutls_credentials_set(tls_, GNUTLS_CRD_CERTIFICATE, own.get());
     if (as_server) gnutls_certificate_server_set_request(tls_, GNUTLS_CERT_REQUEST);
+    if (!earlier.empty()) gnutls_session_set_data(tls_, earlier.data(), earlier.size());
     gnutls_transport_set_int(tls_, socket_);
     gnutls_handshake_set_timeout(tls_, 60000);
     int status;
     do status = gnutls_handshake(tls_);
     while (status < 0 && !gnutls_error_is_fatal(status));
     if (status < 0) fail(std::string("handshake: ") + gnutls_strerror(status));
+}
+
+std::string Wire::session_so_far() const {
+    gnutls_datum_t data{nullptr, 0};
+    if (!tls_ || gnutls_session_get_data2(tls_, &data) != 0) return {};
+    std::string octets(reinterpret_cast<const char*>(data.data), data.size);
+    gnutls_free(data.data);
+    return octets;
 }
 
 void Wire::send(std::string_view octets) {

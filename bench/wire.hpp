@@ -33,7 +33,10 @@ public:
 
     static std::unique_ptr<Wire> connect(const std::string& address, std::uint16_t port, const std::string& source);
     // The peer's certificate is asked for and not judged: that is the server under test's to do.
-    void secure(const Credentials& own, bool as_server);
+    void secure(const Credentials& own, bool as_server, const std::string& earlier = {});
+    // To continue this TLS session in a later connection, as `earlier`: what the server's last ticket says.
+    std::string session_so_far() const;
+    bool resumed() const { return tls_ && gnutls_session_is_resumed(tls_) != 0; }
 
     void send(std::string_view octets);
     // Without CRLF; false at the end of the connection.
