@@ -27,6 +27,9 @@ struct Control::State : std::enable_shared_from_this<State> {
             auto [error, socket] = co_await acceptor.async_accept(net::no_throw);
             if (error) {
                 if (!acceptor.is_open()) co_return;
+                // No descriptor is left, mostly: at once it would fail again.
+                asio::steady_timer pause(acceptor.get_executor(), std::chrono::milliseconds(100));
+                (void)co_await pause.async_wait(net::no_throw);
                 continue;
             }
             auto one = serve(std::move(socket));

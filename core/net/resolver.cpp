@@ -42,6 +42,14 @@ struct Resolver::State : std::enable_shared_from_this<State> {
         if (settings.forward.empty()) ub_ctx_resolvconf(context, nullptr);
         socket.assign(ub_fd(context));
         wait();
+        begin();
+    }
+
+    // libunbound makes its event loop at the first question, and where no descriptor is left for that libevent ends the
+    // process. Now there are some: a name that it knows by itself is asked for, and nobody waits.
+    void begin() { ub_resolve_async(context, "localhost", type_a, class_in, nullptr, begun, nullptr); }
+    static void begun(void*, int, ub_result* result) {
+        if (result) ub_resolve_free(result);
     }
 
     void wait() {

@@ -1,8 +1,13 @@
-// See server.hpp; start at answer(). The library runs one thread of its own for all connections.
+// See server.hpp; start at answer(). The library runs one thread of its own for all connections, another one of ours
+// accepts them.
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <counters/exposition.hpp>
 #include <counters/server.hpp>
 #include <cstring>
@@ -44,11 +49,12 @@ MHD_Result answer(void* self, MHD_Connection* connection, const char* path, cons
     }
 }
 
+constexpr int pause_milliseconds = 100;
+
 void notify(void* self, MHD_Connection* connection, void**, MHD_ConnectionNotificationCode code) {
     const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (!info) return;
-    auto& server = *static_cast<Server*>(self);
-    code == MHD_CONNECTION_NOTIFY_STARTED ? server.opened(info->connect_fd) : server.closed(info->connect_fd);
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) static_cast<Server*>(self)->closed(info->connect_fd);
 }
 
 Failure cannot(const ListenAddress& address, const std::string& what) {
@@ -87,23 +93,53 @@ Outcome<std::unique_ptr<Server>> Server::listen(const ListenAddress& wanted, Pag
 }
 
 std::optional<Failure> Server::start(int listener) {
-    daemon_ = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC, 0, nullptr, nullptr,
-                               &answer, this, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
-                               limits_.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits_.octets,
-                               MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(limits_.idle.count()),
-                               MHD_OPTION_NOTIFY_CONNECTION, &notify, this, MHD_OPTION_END);
-    if (daemon_) return std::nullopt;
-    ::close(listener);
-    return cannot(address_, "the HTTP library did not start");
+    listener_ = listener;
+    stop_ = ::eventfd(0, EFD_CLOEXEC);
+    daemon_ = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET,
+                               0, nullptr, nullptr, &answer, this, MHD_OPTION_CONNECTION_LIMIT, 2 * limits_.connections,
+                               MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits_.octets, MHD_OPTION_CONNECTION_TIMEOUT,
+                               static_cast<unsigned>(limits_.idle.count()), MHD_OPTION_NOTIFY_CONNECTION, &notify, this,
+                               MHD_OPTION_END);
+    if (!daemon_ || stop_ < 0) return cannot(address_, "the HTTP library did not start");
+    acceptor_ = std::thread([this] { accept_all(); });
+    return std::nullopt;
+}
+
+bool Server::room() {
+    std::lock_guard lock(mutex_);
+    return open_.size() < limits_.connections;
+}
+
+// The library would try again at once, without end, where no descriptor is left for a connection.
+void Server::accept_all() {
+    bool breathe = false;
+    for (;;) {
+        const bool listening = !breathe && room();
+        pollfd waits[] = {{stop_, POLLIN, 0}, {listening ? listener_ : -1, POLLIN, 0}};
+        breathe = false;
+        if (::poll(waits, 2, listening ? -1 : pause_milliseconds) < 0 && errno != EINTR) return;
+        if (waits[0].revents) return;
+        if (!listening || !waits[1].revents) continue;
+        sockaddr_storage from{};
+        socklen_t size = sizeof from;
+        const int socket =
+            ::accept4(listener_, reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        breathe = socket < 0 && errno != EAGAIN && errno != ECONNABORTED;
+        if (socket < 0) continue;
+        // Under the lock: a socket that the library refuses is closed by it, and its number soon another's.
+        std::lock_guard lock(mutex_);
+        open_[socket] = Clock::now();
+        if (MHD_add_connection(daemon_, socket, reinterpret_cast<sockaddr*>(&from), size) != MHD_YES)
+            open_.erase(socket);
+    }
 }
 
 Server::~Server() {
+    const std::uint64_t one = 1;
+    if (acceptor_.joinable() && ::write(stop_, &one, sizeof one) > 0) acceptor_.join();
     if (daemon_) MHD_stop_daemon(daemon_);
-}
-
-void Server::opened(int socket) {
-    std::lock_guard lock(mutex_);
-    open_[socket] = Clock::now();
+    if (listener_ >= 0) ::close(listener_);
+    if (stop_ >= 0) ::close(stop_);
 }
 
 // Called before the library closes the socket: sweep() never meets a number that is somebody else's by then.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <thread>
 
 struct MHD_Daemon;
 
@@ -34,7 +35,6 @@ public:
 
     // For the library's callbacks.
     std::string page() const { return metrics_(); }
-    void opened(int socket);
     void closed(int socket);
 
 private:
@@ -42,6 +42,8 @@ private:
     Server(ListenAddress address, Page metrics, ServerLimits limits)
         : address_(address), metrics_(std::move(metrics)), limits_(limits) {}
     std::optional<Failure> start(int listener);
+    void accept_all();
+    bool room();
 
     ListenAddress address_;
     Page metrics_;
@@ -49,6 +51,8 @@ private:
     MHD_Daemon* daemon_ = nullptr;
     std::mutex mutex_;
     std::map<int, Clock::time_point> open_;  // by socket: since when
+    int listener_ = -1, stop_ = -1;          // stop_: an eventfd
+    std::thread acceptor_;
 };
 
 }  // namespace postern::counters

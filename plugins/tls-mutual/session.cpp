@@ -274,7 +274,6 @@ TlsStatus Session::write(BytesView plaintext) {
     if (state_ == State::failed) return TlsStatus::failed;
     if (state_ == State::handshaking) return fail("data was written before the handshake was done");
     if (bye_) return TlsStatus::closed;
-    outbox_.reserve(outbox_.size() + plaintext.size() + plaintext.size() / 256 + 64);
     // After the peer's close_notify its half is over, ours is not (RFC 8446 6.1).
     while (!plaintext.empty()) {
         const auto sent = gnutls_record_send(session_.get(), plaintext.data(), plaintext.size());
