@@ -37,6 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     rest.remove_prefix(std::min(piece, rest.size()));
                 }
                 break;
+            case smtp::ServerDo::send:
+                break;
             case smtp::ServerDo::ask:
                 machine.answer(Verdict::proceed());
                 break;

@@ -2,6 +2,7 @@
 #include <app/announcements.hpp>
 #include <app/control.hpp>
 #include <app/daemon.hpp>
+#include <app/descriptors.hpp>
 #include <app/dispatcher.hpp>
 #include <app/generations.hpp>
 #include <app/listeners.hpp>
@@ -26,6 +27,8 @@ namespace asio = net::asio;
 namespace {
 
 constexpr int exit_config = 78, exit_system = 71;
+// Beside some KiB a session: what sessions hold of what is not whole yet. Many times what they need at their busiest.
+constexpr std::size_t most_held_octets = 24u << 20;
 
 class Daemon {
 public:
@@ -42,7 +45,9 @@ private:
     Built build_generation(std::uint64_t number);
     void prepare(const std::shared_ptr<const net::Generation>& generation);
     void take(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation);
-    void tell_sessions(net::Worker& worker, net::GenerationHolder* after);
+    using News = void (net::GenerationHolder::*)();
+    void tell_sessions(net::Worker& worker, News news, net::GenerationHolder* after);
+    void hurry_sessions();
     void signalled(int signal);
     void wait_for_signal();
     void tell(Event event, const std::vector<Detail>& details);
@@ -58,6 +63,8 @@ private:
     asio::thread_pool pool_{8}, token_pool_{2};
     asio::thread_pool reload_pool_{1};
     net::HandshakeMemory handshakes_;
+    net::SourceRates rates_;
+    net::HeldOctets held_octets_{most_held_octets};
     net::WarmConnections warm_;
     net::PartnerCertificates partner_certificates_;
     std::mutex generation_mutex_;
@@ -119,6 +126,7 @@ bool Daemon::first_generation() {
         return false;
     }
     const auto& settings = *early.settings;
+    raise_descriptor_limit();
     const auto socket_folder = std::filesystem::path(settings.control_socket).parent_path().string();
     if (auto became = become(settings.user, {settings.spool, settings.state, socket_folder}); !became) {
         log_.error("start-failed", became.error().text);
@@ -185,8 +193,9 @@ void Daemon::make_parts() {
     services_ = std::make_unique<net::Services>(
         net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
                       [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); },
-                      token_pool_, warm_, partner_certificates_});
+                      token_pool_, warm_, partner_certificates_, rates_, held_octets_});
     listeners_ = std::make_unique<Listeners>(*services_, workers_, draining_);
+    listeners_->on_crowd([this] { hurry_sessions(); });
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
     admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_, generation_->settings});
     control_ = std::make_unique<Control>(
@@ -267,7 +276,7 @@ void Daemon::take(Listeners::Opened opened, std::shared_ptr<const net::Generatio
         asio::post(worker->loop, [this, &one = *worker, generation] {
             one.generation = generation;
             start_script_timers(*services_, one);
-            tell_sessions(one, nullptr);
+            tell_sessions(one, &net::GenerationHolder::newer_generation, nullptr);
         });
     }
     counters_.set("postern_generation", {}, static_cast<double>(generation->number));
@@ -276,16 +285,23 @@ void Daemon::take(Listeners::Opened opened, std::shared_ptr<const net::Generatio
 }
 
 // In portions: ten thousand idle sessions at once would be a pause for the others.
-void Daemon::tell_sessions(net::Worker& worker, net::GenerationHolder* after) {
+void Daemon::tell_sessions(net::Worker& worker, News news, net::GenerationHolder* after) {
     constexpr int portion = 256;
     auto one = after ? worker.holders.upper_bound(after) : worker.holders.begin();
     for (int told = 0; one != worker.holders.end(); ++one) {
         if (++told > portion) {
-            asio::post(worker.loop, [this, &worker, last = *std::prev(one)] { tell_sessions(worker, last); });
+            asio::post(worker.loop,
+                       [this, &worker, news, last = *std::prev(one)] { tell_sessions(worker, news, last); });
             return;
         }
-        (*one)->newer_generation();
+        ((*one)->*news)();
     }
+}
+
+void Daemon::hurry_sessions() {
+    for (auto& worker : workers_)
+        asio::post(worker->loop,
+                   [this, &one = *worker] { tell_sessions(one, &net::GenerationHolder::look_again, nullptr); });
 }
 
 void Daemon::tell(Event event, const std::vector<Detail>& details) {
@@ -300,6 +316,7 @@ void Daemon::tick() {
         if (error) return;
         tell(Event::timer, {{"tick", std::to_string(++ticks_)}});
         plugins_->sweep();
+        listeners_->count();
         tick();
     });
 }
@@ -328,6 +345,7 @@ net::awaitable<void> Daemon::drain() {
     reload_->stop();
     listeners_->close();
     dispatcher_->stop();
+    hurry_sessions();
     const auto until = net::within(generation_->settings->drain_time);
     asio::steady_timer timer(loop_);
     for (;;) {
@@ -368,6 +386,8 @@ int Daemon::run() {
     if (status == 0) {
         counters_.set("postern_generation", {}, static_cast<double>(generation_->number));
         raise_standing_alarms(*generation_, *plugins_, alarms_);
+        if (const auto missing = descriptors_missing(*generation_->settings); !missing.empty())
+            log_.warning("config-warning", missing);
         dispatcher_->start();
         wait_for_signal();
         std::string where;

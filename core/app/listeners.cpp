@@ -13,14 +13,6 @@ static std::string key_of(const config::Endpoint& endpoint) {
     return endpoint.address + " " + std::to_string(endpoint.port);
 }
 
-// IPv6 neighbours share a /64, and so a limit.
-static std::string source_of(const asio::ip::address& address) {
-    if (address.is_v4()) return address.to_string();
-    auto bytes = address.to_v6().to_bytes();
-    std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
-    return asio::ip::address_v6(bytes).to_string();
-}
-
 std::variant<Listeners::Opened, config::ConfigProblem> Listeners::open(const config::Settings& settings) {
     Opened opened;
     for (const auto& connector : settings.receive_connectors)
@@ -62,7 +54,11 @@ void Listeners::use(Opened opened, std::shared_ptr<const net::Generation> genera
     {
         std::lock_guard lock(mutex_);
         generation_ = std::move(generation);
+        most_ = 0;
+        for (const auto& one : generation_->settings->receive_connectors)
+            most_ = most_ ? std::min(most_, one.connections) : one.connections;
     }
+    count();
     for (auto& [key, listener] : listeners_)
         if (!opened.contains(key)) close_there(listener);
     for (auto& [key, listener] : opened)
@@ -100,10 +96,49 @@ net::awaitable<void> Listeners::accept(std::shared_ptr<Listener> listener) {
             continue;
         }
         if (!listener->acceptor.is_open()) co_return;
-        // Out of descriptors or the like: breathe, others will close.
+        if (error == asio::error::connection_aborted) continue;  // it left before we came
+        accept_failed(error);
+        // Breathe: others will close.
         asio::steady_timer pause(listener->acceptor.get_executor(), std::chrono::milliseconds(100));
         (void)co_await pause.async_wait(net::no_throw);
     }
+}
+
+void Listeners::count() {
+    std::lock_guard lock(mutex_);
+    look();
+}
+
+// Many from three quarters of the limit on, or where no descriptor was left within the last minute; few again below
+// half.
+void Listeners::look() {
+    services_.counters.set("postern_sessions_open", {}, static_cast<double>(open_));
+    if (short_until_ != net::Deadline{} && std::chrono::steady_clock::now() > short_until_) {
+        short_until_ = {};
+        services_.alarms.end("descriptors-exhausted", "accept");
+    }
+    const bool many = short_until_ != net::Deadline{} || open_ * 4 >= most_ * 3 || (crowded_ && open_ * 2 >= most_);
+    if (crowded_.exchange(many) == many || !many) return;
+    services_.log.warning("crowded",
+                          std::to_string(open_) + " connections are open: who is silent has inactivity_under_load");
+    if (on_crowd_) on_crowd_();
+}
+
+void Listeners::accept_failed(const net::error_code& why) {
+    std::lock_guard lock(mutex_);
+    services_.alarms.raise("descriptors-exhausted", "accept",
+                           "a connection cannot be accepted (" + why.message() + ") with " + std::to_string(open_) +
+                               " open: it waits until others end. Raise LimitNOFILE, or lower connections");
+    short_until_ = net::within(std::chrono::minutes(1));
+    look();
+}
+
+net::Admission Listeners::admission(const std::string& source, Counted counted) {
+    auto verified = [this, source, counted = std::move(counted)] {
+        std::lock_guard lock(mutex_);
+        release(source, *counted);
+    };
+    return {draining_, crowded_, std::move(verified)};
 }
 
 // Of those that share a binding the most specific remote range wins.
@@ -135,16 +170,21 @@ std::string Listeners::take(const config::ReceiveConnector* connector, const std
     }
     ++held;
     ++open_;
-    services_.counters.set("postern_sessions_open", {}, static_cast<double>(open_));
+    look();
     return {};
 }
 
-void Listeners::give_back(const std::string& source) {
-    std::lock_guard lock(mutex_);
+void Listeners::release(const std::string& source, bool& counted) {
+    if (!std::exchange(counted, false)) return;
     const auto held = per_source_.find(source);
     if (--held->second == 0) per_source_.erase(held);
+}
+
+void Listeners::give_back(const std::string& source, bool& counted) {
+    std::lock_guard lock(mutex_);
+    release(source, counted);
     --open_;
-    services_.counters.set("postern_sessions_open", {}, static_cast<double>(open_));
+    look();
 }
 
 void Listeners::hand_over(tcp::socket socket, net::Worker& worker, const std::string& key) {
@@ -155,7 +195,7 @@ void Listeners::hand_over(tcp::socket socket, net::Worker& worker, const std::st
     const auto generation = generation_;
     lock.unlock();
     const auto* connector = connector_for(*generation->settings, key, remote.address().to_string());
-    const auto source = source_of(remote.address());
+    const auto source = net::source_of(remote.address());
     if (const auto why = take(connector, source); !why.empty()) {
         services_.log.info("session-refused", net::to_text(remote) + ": " + why);
         auto refusal = net::turn_away(std::move(socket), connector ? connector->fqdn : generation->settings->fqdn, why);
@@ -163,12 +203,13 @@ void Listeners::hand_over(tcp::socket socket, net::Worker& worker, const std::st
         return;
     }
     ++worker.sessions;
-    auto ended = [this, source, &worker](std::exception_ptr failed) {
+    auto counted = std::make_shared<bool>(true);
+    auto ended = [this, source, counted, &worker](std::exception_ptr failed) {
         --worker.sessions;
-        give_back(source);
+        give_back(source, *counted);
         if (failed) services_.log.error("plugin-failed", "a session ended by an exception that nobody caught");
     };
-    auto session = net::receive(services_, worker, std::move(socket), connector->name, draining_);
+    auto session = net::receive(services_, worker, std::move(socket), connector->name, admission(source, counted));
     asio::co_spawn(worker.loop, std::move(session), std::move(ended));
 }
 

@@ -34,6 +34,11 @@ static const Message catalogue[] = {
     {"script-log", Severity::info, "What a policy script said by postern.log; the line names file and line."},
     // sessions
     {"session-refused", Severity::info, "A connection was refused before a session began; the line says which limit."},
+    {"crowded", Severity::warning,
+     "Connections are many (three quarters of the limit) or descriptors few: who is silent has "
+     "`inactivity_under_load`."},
+    {"descriptors-exhausted", Severity::error,
+     "No descriptor is left for a connection: it waits until others end. Raise LimitNOFILE, or lower connections."},
     {"mail-refused", Severity::info, "A transaction was refused; the line names the cause, certificate and next step."},
     {"starttls-unavailable", Severity::error,
      "A receive connector cannot offer STARTTLS although a listed domain depends on it."},

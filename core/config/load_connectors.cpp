@@ -79,7 +79,10 @@ void Loader::receive_connector(const SettingsNode& node) {
     take(node, "errors", connector.limits.errors, parse_number, "a number");
     take(node, "connections", connector.connections, parse_count, "a number above 0");
     take(node, "connections_per_source", connector.connections_per_source, parse_count, "a number above 0");
+    take(node, "messages_per_source", connector.messages_per_source, parse_number, "a number");
+    take(node, "tarpit", connector.tarpit, parse_duration, "a duration such as 5s");
     take(node, "inactivity", connector.inactivity, parse_duration, "a duration such as 5min");
+    take(node, "inactivity_under_load", connector.inactivity_under_load, parse_duration, "a duration such as 1min");
     take(node, "connection_time", connector.connection_time, parse_duration, "a duration such as 30min");
     settings_.receive_connectors.push_back(std::move(connector));
 }

@@ -85,8 +85,9 @@ struct ReceiveConnector {
     bool chunking = true, dsn = true, smtputf8 = true, binary_mime = false;
     smtp::ServerLimits limits;
     std::size_t connections = 5000, connections_per_source = 20;
-    std::chrono::seconds inactivity{300}, connection_time{1800};
+    std::chrono::seconds inactivity{300}, inactivity_under_load{60}, connection_time{1800};
     std::chrono::seconds tarpit{5};
+    std::size_t messages_per_source = 0;  // a minute; 0: no limit
     Place place;
 };
 

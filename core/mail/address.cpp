@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <mail/address.hpp>
+#include <mail/command.hpp>
 #include <mail/utf8.hpp>
 
 namespace postern::mail {
@@ -90,7 +91,7 @@ Outcome<Path> parse(std::string_view& text, const std::string& code, bool revers
         return path;
     }
     const auto domain = inner.substr(at + 1);
-    if (domain.size() > 2 && domain.front() == '[' && domain.back() == ']') {
+    if (is_address_literal(domain)) {
         path.domain = domain;
         path.literal = true;
     } else {

@@ -46,15 +46,17 @@ Outcome<std::vector<Parameter>> parameters(std::string_view text, bool utf8) {
     return all;
 }
 
+bool is_address_literal(std::string_view text) {
+    if (text.size() < 3 || text.front() != '[' || text.back() != ']') return false;
+    const std::string inner(text.substr(1, text.size() - 2));
+    if (inner.find('\0') != std::string::npos) return false;  // inet_pton would not see what stands behind it
+    unsigned char octets[16];
+    const bool six = upper(inner).starts_with("IPV6:");
+    return (six ? inet_pton(AF_INET6, inner.c_str() + 5, octets) : inet_pton(AF_INET, inner.c_str(), octets)) == 1;
+}
+
 std::optional<std::string> helo_name(std::string_view argument) {
-    if (argument.size() > 2 && argument.front() == '[' && argument.back() == ']') {
-        std::string inner(argument.substr(1, argument.size() - 2));
-        unsigned char octets[16];
-        const bool six = upper(inner).starts_with("IPV6:");
-        const int good =
-            six ? inet_pton(AF_INET6, inner.c_str() + 5, octets) : inet_pton(AF_INET, inner.c_str(), octets);
-        return good == 1 ? std::optional<std::string>(argument) : std::nullopt;
-    }
+    if (is_address_literal(argument)) return std::string(argument);
     auto domain = canonical_domain(argument);
     return domain ? std::optional<std::string>(*domain) : std::nullopt;
 }

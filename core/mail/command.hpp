@@ -23,6 +23,9 @@ struct Parameter {
 // Values beyond ASCII only where `utf8` (RFC 6533 3: ORCPT in a SMTPUTF8 transaction).
 Outcome<std::vector<Parameter>> parameters(std::string_view text, bool utf8 = false);
 
+// "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 4.1.3), with the brackets.
+bool is_address_literal(std::string_view text);
+
 // A domain or an address literal as EHLO and HELO want it; the canonical form, or nothing.
 std::optional<std::string> helo_name(std::string_view argument);
 

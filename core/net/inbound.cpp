@@ -68,18 +68,45 @@ void Inbound::newer_generation() {
     if (worker_.generation->settings->receive_connector(facts_.connector->name)) take_up_generation();
 }
 
+// One mistake is anybody's. Behind the second, each reply to one more comes late: who tries addresses or commands pays
+// with time. In a crowd it would be we who pay.
+awaitable<void> Inbound::slow_down(std::size_t offences) {
+    if (!std::exchange(offended_, true)) --offences;
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer pause(executor);
+    for (; offences > 0 && !verified_ && !admission_.draining && !admission_.crowded; --offences) {
+        pause.expires_after(facts_.connector->tarpit);
+        (void)co_await pause.async_wait(no_throw);
+    }
+}
+
 awaitable<bool> Inbound::flush(bool last) {
     log_.received(machine_->take_heard());
+    if (const auto offences = machine_->take_offences()) co_await slow_down(offences);
     auto output = machine_->take_output();
     if (output.empty()) co_return true;
     log_.sent(output);
     co_return co_await stream_->write(std::move(output), within(write_time), last);
 }
 
-// A connection may last so long, but a transfer that keeps moving is not cut.
-Deadline Inbound::read_deadline() const {
-    const auto idle = within(facts_.connector->inactivity);
-    if (!machine_->in_transfer()) return std::min(idle, end_);
+// In a crowd the silent make room for others, at the end for all.
+void Inbound::look_again() {
+    if (!waiting_) return;
+    hurried_ = true;
+    stream_->interrupt();
+}
+
+// A connection may last so long, but a transfer that keeps moving is not cut. A command has its time in total: octets
+// that drip in do not prolong it.
+Deadline Inbound::read_deadline() {
+    auto silence = facts_.connector->inactivity;
+    if (admission_.crowded) silence = std::min(silence, facts_.connector->inactivity_under_load);
+    const auto idle = within(silence);
+    if (!machine_->in_transfer()) {
+        if (std::exchange(taken_, machine_->taken()) != machine_->taken() || command_began_ == Deadline{})
+            command_began_ = std::chrono::steady_clock::now();
+        return std::min(command_began_ + silence, end_);
+    }
     const std::chrono::seconds earned(60 + transferred_ / slow_octets_per_second);
     return std::min(idle, std::max(end_, transfer_began_ + earned));
 }
@@ -89,9 +116,13 @@ awaitable<void> Inbound::read() {
         machine_->peer_closed();
         co_return;
     }
-    if (draining_ && !machine_->in_transfer() && !told_) {
+    if (admission_.draining && !machine_->in_transfer() && !told_) {
         told_ = true;
         machine_->shut_down();
+        co_return;
+    }
+    if (!held_.hold(machine_->held())) {
+        machine_->refuse({421, "4.3.2", "memory is short for what you have begun, try again later"});
         co_return;
     }
     std::string octets;
@@ -99,10 +130,11 @@ awaitable<void> Inbound::read() {
     newer_generation();
     const auto came = co_await stream_->read(octets, read_deadline());
     waiting_ = false;
+    if (std::exchange(hurried_, false) && came == Read::timed_out) co_return;  // by what holds now, once more
     switch (came) {
         case Read::data:
             if (machine_->in_transfer()) transferred_ += octets.size();
-            machine_->feed(octets);
+            machine_->feed_moved(std::move(octets));
             break;
         case Read::timed_out:
             machine_->timed_out();
@@ -114,17 +146,7 @@ awaitable<void> Inbound::read() {
 
 awaitable<void> Inbound::ask() {
     log_.received(machine_->take_heard());
-    if (machine_->phase() == ServerPhase::mail) {
-        take_up_generation();
-        facts_.starttls_offered = machine_->starttls_was_offered();
-        facts_.starttls_tried = machine_->starttls_was_tried();
-        auto verdict = co_await policy_.mail(facts_, *machine_);
-        if (verdict.kind == VerdictKind::proceed)
-            log_.note(id_ + ";" + utc_text(std::chrono::system_clock::now()) + ";" + std::to_string(++messages_),
-                      "receiving message");
-        machine_->answer(verdict);
-        co_return;
-    }
+    if (machine_->phase() == ServerPhase::mail) co_return co_await ask_mail();
     if (machine_->phase() == ServerPhase::recipient) co_return co_await ask_recipient();
     if (machine_->phase() == ServerPhase::data) {
         transfer_began_ = std::chrono::steady_clock::now();
@@ -142,6 +164,33 @@ awaitable<void> Inbound::ask() {
         verdict = asked.merged.verdict;
         if (event == Event::data_start) verdict = policy_.said(asked, facts_, machine_->transaction().sender.domain);
     }
+    // Who speaks before the greeting does not listen.
+    std::string early;
+    if (machine_->phase() == ServerPhase::connect)
+        stream_->poll(early) ? machine_->feed(early) : machine_->peer_closed();
+    machine_->answer(verdict);
+}
+
+bool Inbound::beyond_rate() const {
+    const auto most = facts_.connector->messages_per_source;
+    if (most == 0 || verified_) return false;
+    error_code error;
+    const auto source = source_of(asio::ip::make_address(facts_.remote_address, error));
+    return !services_.rates.take(source, most, std::chrono::steady_clock::now());
+}
+
+awaitable<void> Inbound::ask_mail() {
+    take_up_generation();
+    facts_.starttls_offered = machine_->starttls_was_offered();
+    facts_.starttls_tried = machine_->starttls_was_tried();
+    auto verdict = co_await policy_.mail(facts_, *machine_);
+    if (policy_.transaction().proven() && !std::exchange(verified_, true)) admission_.verified();
+    if (verdict.kind == VerdictKind::proceed && beyond_rate())
+        verdict =
+            Verdict::defer("more messages than a minute may bring from your address, try again later", "4.7.1", 450);
+    if (verdict.kind == VerdictKind::proceed)
+        log_.note(id_ + ";" + utc_text(std::chrono::system_clock::now()) + ";" + std::to_string(++messages_),
+                  "receiving message");
     machine_->answer(verdict);
 }
 
@@ -188,6 +237,9 @@ awaitable<void> Inbound::run() {
             case ServerDo::read:
                 co_await read();
                 break;
+            case ServerDo::send:
+                if (!co_await flush()) machine_->peer_closed();
+                break;
             case ServerDo::ask:
                 co_await ask();
                 break;
@@ -217,12 +269,12 @@ awaitable<void> Inbound::run() {
 }
 
 awaitable<void> receive(Services& services, Worker& worker, tcp::socket socket, std::string connector,
-                        const std::atomic<bool>& draining) {
+                        Admission admission) {
     auto generation = worker.generation;
     const auto* found = generation->settings->receive_connector(connector);
     if (!found) co_return;
     auto stream = std::make_shared<Stream>(std::move(socket));
-    auto session = std::make_unique<Inbound>(services, worker, std::move(stream), *found, draining);
+    auto session = std::make_unique<Inbound>(services, worker, std::move(stream), *found, std::move(admission));
     generation.reset();  // the session holds it, and lets go of it when it takes up a newer one
     co_await session->run();
 }

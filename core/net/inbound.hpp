@@ -8,9 +8,17 @@
 
 namespace postern::net {
 
+// What the acceptor tells a session, and a session the acceptor.
+struct Admission {
+    const std::atomic<bool>& draining;
+    const std::atomic<bool>& crowded;
+    // At most once: the peer proved that it is a listed domain's, or a server of ours. Limits a source do not count it.
+    std::function<void()> verified;
+};
+
 // Runs to the end of the connection; on the worker's loop.
 awaitable<void> receive(Services& services, Worker& worker, tcp::socket socket, std::string connector,
-                        const std::atomic<bool>& draining);
+                        Admission admission);
 
 // 421 and close, for limits that are met before a session begins.
 awaitable<void> turn_away(tcp::socket socket, std::string fqdn, std::string why);

@@ -31,6 +31,8 @@ struct TransactionPolicy {
 
     // Label of counters: the operator's lists bound its values. A script may demand of everybody, whom a sender names.
     std::string_view counted_as() const { return entry.empty() ? std::string_view("*") : std::string_view(entry); }
+    // A server of ours, or one whose valid certificate speaks for a listed domain: by exception is no proof.
+    bool proven() const { return trusted || (!entry.empty() && outcome.passes && !outcome.client_name.empty()); }
     bool relay() const { return trusted && trusted->relay; }
     bool keeps_marks() const { return trusted && trusted->marks; }
 };

@@ -49,12 +49,18 @@ awaitable<bool> Inbound::start_tls() {
         return facts_.generation->waits_for_token(options.identity) ? &services_.token_pool : nullptr;
     };
     Stream::OnHello on_hello = [this, &tls, &options] { return choose_on_hello(*tls, options); };
-    const bool ok = co_await stream_->handshake(tls, within(handshake_time), std::move(slow), std::move(on_hello));
+    // The library holds an unfinished message in records and as a whole.
+    bool full = false;
+    Stream::MayHold may_hold = [this, &full](std::size_t octets) { return !(full = !held_.hold(3 * octets)); };
+    const bool ok = co_await stream_->handshake(tls, within(handshake_time), std::move(slow), std::move(on_hello),
+                                                std::move(may_hold));
     services_.counters.add("postern_tls_handshakes_total",
                            labels({{"direction", "in"}, {"result", ok ? "ok" : "failed"}}));
     if (!ok) {
-        services_.handshakes.failed(address);
-        const auto why = tls->error().text.empty() ? std::string("the peer broke off") : tls->error().text;
+        if (!full) services_.handshakes.failed(address);
+        auto why =
+            tls->error().text.empty() ? std::string("the peer broke off, or sent far too much") : tls->error().text;
+        if (full) why = "memory is short for what was begun";
         log_.note("TLS handshake failed", why);
         services_.log.warning("handshake-failed", "session " + id_ + " with " + address + ": " + why);
         std::vector<Detail> details{{"reason", why}};

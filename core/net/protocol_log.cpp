@@ -9,31 +9,34 @@ static constexpr std::size_t batch = 64, longest_line = 4096;
 ProtocolLog::ProtocolLog(const plugins::PluginSet& plugins, config::ProtocolLogging level, bool outbound,
                          std::string connector, std::string session)
     : plugins_(plugins), level_(level) {
-    head_.outbound = outbound;
-    head_.connector = std::move(connector);
-    head_.session = std::move(session);
+    if (level == config::ProtocolLogging::none) return;
+    kept_ = std::make_unique<Kept>();
+    kept_->head.outbound = outbound;
+    kept_->head.connector = std::move(connector);
+    kept_->head.session = std::move(session);
 }
 
 void ProtocolLog::endpoints(std::string local, std::string remote) {
-    head_.local = std::move(local);
-    head_.remote = std::move(remote);
+    if (!kept_) return;
+    kept_->head.local = std::move(local);
+    kept_->head.remote = std::move(remote);
 }
 
 void ProtocolLog::add(ProtocolEvent event, std::string data, std::string context) {
-    if (level_ == config::ProtocolLogging::none) return;
-    auto& record = records_.emplace_back(head_);
+    if (!kept_) return;
+    auto& record = kept_->records.emplace_back(kept_->head);
     record.time = std::chrono::system_clock::now();
-    record.sequence = head_.sequence++;
+    record.sequence = kept_->head.sequence++;
     record.event = event;
     record.data = std::move(data);
     record.context = std::move(context);
-    if (records_.size() >= batch) flush();
+    if (kept_->records.size() >= batch) flush();
 }
 
 void ProtocolLog::flush() {
-    if (records_.empty()) return;
-    for (auto* observer : plugins_.protocol_observers()) observer->protocol(records_);
-    records_.clear();
+    if (!kept_ || kept_->records.empty()) return;
+    for (auto* observer : plugins_.protocol_observers()) observer->protocol(kept_->records);
+    kept_->records.clear();
 }
 
 // What stands behind the mechanism of AUTH may be a password (RFC 4954 4), also where AUTH is not offered.
@@ -48,14 +51,15 @@ static bool hide_secret(std::string& line) {
     return true;
 }
 
-void ProtocolLog::lines(ProtocolEvent event, std::string_view octets, std::string& rest) {
-    if (level_ == config::ProtocolLogging::none) return;
+void ProtocolLog::lines(ProtocolEvent event, std::string_view octets) {
+    if (!kept_) return;
     const bool secrets = event == ProtocolEvent::received;
+    auto& rest = secrets ? kept_->received_rest : kept_->sent_rest;
     rest += octets;
     for (std::size_t end; (end = rest.find('\n')) != std::string::npos;) {
         auto line = rest.substr(0, end && rest[end - 1] == '\r' ? end - 1 : end);
         rest.erase(0, end + 1);
-        if (secrets && std::exchange(cut_secret_, false)) continue;
+        if (secrets && std::exchange(kept_->cut_secret, false)) continue;
         if (secrets) hide_secret(line);
         add(event, std::move(line), {});
     }
@@ -63,8 +67,8 @@ void ProtocolLog::lines(ProtocolEvent event, std::string_view octets, std::strin
     if (rest.size() > longest_line) {
         auto line = rest.substr(0, longest_line);
         rest.clear();
-        if (secrets && cut_secret_) return;
-        cut_secret_ = secrets && hide_secret(line);
+        if (secrets && kept_->cut_secret) return;
+        kept_->cut_secret = secrets && hide_secret(line);
         add(event, std::move(line), "line cut");
     }
 }
@@ -74,8 +78,8 @@ void ProtocolLog::disconnected(std::string_view why) {
     add(ProtocolEvent::disconnected, {}, std::string(why));
     flush();
 }
-void ProtocolLog::sent(std::string_view octets) { lines(ProtocolEvent::sent, octets, sent_rest_); }
-void ProtocolLog::received(std::string_view octets) { lines(ProtocolEvent::received, octets, received_rest_); }
+void ProtocolLog::sent(std::string_view octets) { lines(ProtocolEvent::sent, octets); }
+void ProtocolLog::received(std::string_view octets) { lines(ProtocolEvent::received, octets); }
 void ProtocolLog::note(std::string data, std::string context) {
     add(ProtocolEvent::information, std::move(data), std::move(context));
 }

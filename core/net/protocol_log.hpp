@@ -1,6 +1,7 @@
 // Collects one session's protocol records and hands them to the observers in batches. Knows no file and no format.
 #pragma once
 
+#include <memory>
 #include <net/services.hpp>
 #include <postern/decider.hpp>
 
@@ -27,14 +28,17 @@ public:
 private:
     void certificate(std::string_view whose, const CertificateFacts& facts);
     void add(ProtocolEvent event, std::string data, std::string context);
-    void lines(ProtocolEvent event, std::string_view octets, std::string& rest);
+    void lines(ProtocolEvent event, std::string_view octets);
 
+    struct Kept {
+        ProtocolRecord head;
+        std::vector<ProtocolRecord> records;
+        std::string sent_rest, received_rest;
+        bool cut_secret = false;  // what follows up to the line's end is the rest of an AUTH
+    };
     const plugins::PluginSet& plugins_;
     config::ProtocolLogging level_;
-    ProtocolRecord head_;
-    std::vector<ProtocolRecord> records_;
-    std::string sent_rest_, received_rest_;
-    bool cut_secret_ = false;  // what follows up to the line's end is the rest of an AUTH
+    std::unique_ptr<Kept> kept_;  // null at level none: thousands of idle sessions need none
 };
 
 }  // namespace postern::net

@@ -9,8 +9,10 @@
 #include <memory>
 #include <mutex>
 #include <net/asio.hpp>
+#include <net/held_octets.hpp>
 #include <net/recent_judgements.hpp>
 #include <net/resolver.hpp>
+#include <net/sources.hpp>
 #include <net/warm_connections.hpp>
 #include <plugins/plugin_set.hpp>
 #include <policy/events.hpp>
@@ -88,6 +90,8 @@ struct Services {
     asio::thread_pool& token_pool;  // apart from `pool`: a token that hangs holds up no commit
     WarmConnections& warm;
     PartnerCertificates& partner_certificates;
+    SourceRates& rates;
+    HeldOctets& held;
 };
 
 // A session, which may sit idle for long: told on its worker's thread that a newer generation is in force, so that what
@@ -95,6 +99,7 @@ struct Services {
 class GenerationHolder {
 public:
     virtual void newer_generation() = 0;
+    virtual void look_again() {}  // there are many, or we end: who waits may have less time now
 
 protected:
     ~GenerationHolder() = default;

@@ -9,6 +9,9 @@ namespace postern::net {
 static thread_local std::array<char, 65536> scratch;
 static thread_local std::array<std::uint8_t, 16384> plain;
 
+// What a peer may send without a handshake coming to its end, or an octet of data coming out: chains of ten large
+// certificates fit, while a library would gather one message of 16 MiB.
+static constexpr std::size_t most_without_fruit = 128u << 10;
 static std::span<const std::uint8_t> as_bytes(std::string_view octets) {
     return {reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size()};
 }
@@ -101,7 +104,7 @@ awaitable<Read> Stream::read(std::string& into, Deadline deadline) {
         into.append(received.octets);
         co_return received.how;
     }
-    for (;;) {
+    for (std::size_t taken = 0; taken <= most_without_fruit;) {
         // Records that came with an earlier one wait inside the session: ask it before the socket.
         const auto inside = decrypt(into);
         if (inside == Inside::data) co_return Read::data;
@@ -113,9 +116,10 @@ awaitable<Read> Stream::read(std::string& into, Deadline deadline) {
         const auto received = co_await receive(deadline);
         // An end without close_notify may be a cut: the caller keeps nothing of an unfinished message either way.
         if (received.how != Read::data) co_return received.how;
+        taken += received.octets.size();
         tls_->feed(as_bytes(received.octets));
-        into.reserve(into.size() + received.octets.size());
     }
+    co_return Read::failed;
 }
 
 bool Stream::poll(std::string& into) {
@@ -167,8 +171,9 @@ awaitable<TlsStatus> Stream::step(TlsSession& session, asio::thread_pool* pool) 
     co_return co_await off_loop(*pool, std::move(work));
 }
 
-awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline, Slow slow, OnHello on_hello) {
-    for (;;) {
+awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline, Slow slow, OnHello on_hello,
+                                  MayHold may_hold) {
+    for (std::size_t taken = 0;;) {
         const auto status = co_await step(*session, slow());
         // The last of it, a ticket mostly, goes with what is said next, or before the next wait.
         if (status == TlsStatus::ok) break;
@@ -182,6 +187,8 @@ awaitable<bool> Stream::handshake(Ref<TlsSession> session, Deadline deadline, Sl
         if (status != TlsStatus::want_input) co_return false;
         const auto received = co_await receive(deadline);
         if (received.how != Read::data) co_return false;
+        taken += received.octets.size();
+        if (taken > most_without_fruit || (may_hold && !may_hold(taken))) co_return false;
         session->feed(as_bytes(received.octets));
     }
     tls_ = std::move(session);

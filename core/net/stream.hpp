@@ -26,7 +26,10 @@ public:
     using OnHello = std::function<awaitable<void>()>;
     // `slow`: the pool for the next step, where our key lies in a token and the step may block; null for this thread.
     using Slow = std::function<asio::thread_pool*()>;
-    awaitable<bool> handshake(Ref<TlsSession> session, Deadline deadline, Slow slow, OnHello on_hello = {});
+    // `may_hold`: told how many octets of the peer's the handshake has taken so far; false ends it.
+    using MayHold = std::function<bool(std::size_t)>;
+    awaitable<bool> handshake(Ref<TlsSession> session, Deadline deadline, Slow slow, OnHello on_hello = {},
+                              MayHold may_hold = {});
     // On its worker's thread: the read that waits ends as if its time were over.
     void interrupt();
     void close();

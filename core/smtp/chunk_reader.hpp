@@ -16,6 +16,7 @@ public:
     bool take(std::string& input, Content& content);
     bool skip(std::string& input);  // the same for a chunk that nobody wants
     bool last() const { return last_; }
+    std::size_t held() const { return line_.size(); }
 
 private:
     void take_lines(std::string_view octets, Content& content);

@@ -55,8 +55,6 @@ std::size_t Content::plain_lines(std::string_view octets, bool until_dot) {
         octets = octets.substr(0, octets.rfind('\n', nul) + 1);
     if (octets.empty() || !counted(octets.size())) return octets.size();
     eight_bit_ |= has_eight_bit(octets);
-    // Behind its first piece a message fills whole ones.
-    if (size_ > piece_size) piece_.reserve(piece_size);
     piece_.append(octets);
     return octets.size();
 }

@@ -30,6 +30,7 @@ public:
     bool takes_raw() const { return binary_ && header_complete_; }
     std::string& header() { return header_; }
     std::string& piece() { return piece_; }  // body octets not yet handed on
+    std::size_t held() const { return header_.capacity() + piece_.capacity(); }
     bool piece_full() const { return piece_.size() >= piece_size; }
     bool eight_bit() const { return eight_bit_; }
     bool eight_bit_header() const { return eight_bit_header_; }

@@ -113,6 +113,7 @@ ServerDo State::skip_step() {
     const bool whole = chunks.skip(input);
     if (chunk_beyond_limit(before - input.size())) return ServerDo::ask;
     if (!whole) return ServerDo::read;
+    ++taken;
     mode = Mode::command;
     const auto refusal = *std::exchange(chunk_refusal, {});
     if (refusal_counts) {
@@ -175,6 +176,7 @@ void State::end_of_chunk() {
 }
 
 void State::end_of_message() {
+    ++taken;
     data_ended = false;
     if (content->fault()) {
         say(*content->fault(), true);

@@ -153,14 +153,17 @@ void State::rcpt_to(std::string_view argument) {
 
 void State::answer_recipient(const Verdict& verdict, bool is_unknown) {
     if (verdict.kind == VerdictKind::proceed) {
+        envelope_octets += sizeof(mail::Path) + sizeof(Wishes) + transaction.asked.local_part.size() +
+                           transaction.asked.domain.size() + transaction.asked_wishes.orcpt.size();
         transaction.recipients.push_back(transaction.asked);
         transaction.wishes.push_back(std::move(transaction.asked_wishes));
         return reply(250, "2.1.5", "Recipient OK");
     }
     say(mail::checked(verdict), true);
     refused_in_group = true;
-    if (is_unknown && ++unknown >= settings.limits.unknown_recipients)
-        close_with("4.7.0", "too many unknown recipients");
+    if (!is_unknown) return;
+    ++offences;
+    if (++unknown >= settings.limits.unknown_recipients) close_with("4.7.0", "too many unknown recipients");
 }
 
 }  // namespace postern::smtp

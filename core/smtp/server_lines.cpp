@@ -22,6 +22,7 @@ bool among(const List& list, std::string_view word) {
 
 void State::bad_line_end() {
     if (++bare_line_ends >= most_bare_line_ends) {
+        ++offences;
         reply(500, "5.5.2", "lines end with CRLF");
         close_with("4.7.0", "too many lines without CRLF");
     } else {
@@ -29,15 +30,27 @@ void State::bad_line_end() {
     }
 }
 
+void State::line_too_long(std::string_view line) {
+    // RFC 4954 4: 12288 octets, and a code of its own.
+    if (mail::split_command(line).verb == "AUTH") {
+        if (line.size() <= settings.limits.auth_line) return run_line(std::string(line));
+        return error(500, "5.5.6",
+                     "the AUTH line is longer than " + std::to_string(settings.limits.auth_line) + " octets");
+    }
+    error(500, "5.5.2", "the command line is longer than " + std::to_string(settings.limits.command_line) + " octets");
+}
+
 bool State::take_line() {
     const auto end = input.find('\n');
-    if (end == std::string::npos) {
-        if (input.size() <= endless_line) return false;
-        heard += input.substr(0, most_heard) + "\r\n";
+    if (std::min(end, input.size()) > endless_line) {
+        heard.append(input, 0, most_heard).append("\r\n");
+        input.clear();
         reply(500, "5.5.2", "the line does not end");
         close_with("4.7.0", "closing");
         return true;
     }
+    if (end == std::string::npos) return false;
+    ++taken;
     auto line = input.substr(0, end);
     input.erase(0, end + 1);
     const bool crlf = line.ends_with('\r');
@@ -49,12 +62,8 @@ bool State::take_line() {
             return true;
         }
     }
-    if (line.size() > settings.limits.command_line) {
-        error(500, "5.5.2",
-              "the command line is longer than " + std::to_string(settings.limits.command_line) + " octets");
-        return true;
-    }
-    run_line(std::move(line));
+    if (line.size() > settings.limits.command_line) line_too_long(line);
+    else run_line(std::move(line));
     return true;
 }
 

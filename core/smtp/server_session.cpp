@@ -23,10 +23,15 @@ void State::close_with(std::string enhanced, std::string text) {
     mode = Mode::closed;
 }
 
+void State::count_error() {
+    ++offences;
+    if (++errors >= settings.limits.errors) close_with("4.7.0", "too many errors");
+}
+
 void State::error(std::uint16_t code, std::string enhanced, std::string text) {
     reply(code, std::move(enhanced), std::move(text));
     if (code == 503 && refused_in_group) return;
-    if (++errors >= settings.limits.errors) close_with("4.7.0", "too many errors");
+    count_error();
 }
 
 void State::ask(ServerPhase what) {
@@ -36,17 +41,27 @@ void State::ask(ServerPhase what) {
 
 void State::forget_transaction() {
     in_transaction = false;
+    envelope_octets = 0;
     transaction = {};
     content.reset();
     transfer_refused = false;
 }
 
+// A short command may have a long reply: who never reads them must not have us keep them all.
+static constexpr std::size_t most_unsent = 4096;
+
 ServerDo ServerSession::next() {
-    auto& s = *state_;
+    const auto what = state_->step();
+    // Who waits holds no empty buffer: it is as large as what once came.
+    if (what == ServerDo::read && state_->input.empty()) std::string().swap(state_->input);
+    return what;
+}
+
+ServerDo State::step() {
     for (;;) {
-        switch (s.mode) {
+        switch (mode) {
             case Mode::connect:
-                s.ask(ServerPhase::connect);
+                ask(ServerPhase::connect);
                 [[fallthrough]];
             case Mode::asking:
                 return ServerDo::ask;
@@ -61,31 +76,37 @@ ServerDo ServerSession::next() {
             case Mode::closed:
                 return ServerDo::close;
             case Mode::command:
-                if (s.shutting_down && !s.content) {
-                    s.close_with("4.3.2", "is shutting down, try again later");
-                } else if (!s.take_line()) {
+                if (shutting_down && !content) {
+                    close_with("4.3.2", "is shutting down, try again later");
+                } else if (output.size() > most_unsent) {
+                    return ServerDo::send;
+                } else if (!take_line()) {
                     return ServerDo::read;
                 }
                 break;
             case Mode::data:
-                if (const auto what = s.data_step(); what != ServerDo::ask) return what;
+                if (const auto what = data_step(); what != ServerDo::ask) return what;
                 break;
             case Mode::chunk:
-                if (const auto what = s.chunk_step(); what != ServerDo::ask) return what;
+                if (const auto what = chunk_step(); what != ServerDo::ask) return what;
                 break;
             case Mode::skip_chunk:
-                if (const auto what = s.skip_step(); what != ServerDo::ask) return what;
+                if (const auto what = skip_step(); what != ServerDo::ask) return what;
         }
     }
 }
 
 std::string ServerSession::take_output() { return std::exchange(state_->output, {}); }
 
-void ServerSession::feed(std::string_view octets) {
+void ServerSession::feed(std::string_view octets) { feed_moved(std::string(octets)); }
+
+void ServerSession::feed_moved(std::string octets) {
+    if (octets.empty()) return;
     state_->fed_before_greeting |=
         state_->mode == Mode::connect || (state_->mode == Mode::asking && state_->phase == ServerPhase::connect);
     state_->refused_in_group = false;
-    state_->input += octets;
+    if (state_->input.empty()) state_->input = std::move(octets);
+    else state_->input += octets;
 }
 
 void ServerSession::peer_closed() { state_->mode = Mode::closed; }
@@ -105,6 +126,13 @@ std::string_view ServerSession::auth_mechanism() const { return state_->auth_mec
 bool ServerSession::in_tls() const { return state_->tls; }
 bool ServerSession::in_transaction() const { return state_->in_transaction; }
 bool ServerSession::in_transfer() const { return state_->content || state_->mode == Mode::skip_chunk; }
+std::size_t ServerSession::held() const {
+    const auto& s = *state_;
+    const auto content = s.content ? s.content->held() + s.chunks.held() : 0;
+    return s.input.capacity() + s.envelope_octets + content;
+}
+std::uint64_t ServerSession::taken() const { return state_->taken; }
+std::size_t ServerSession::take_offences() { return std::exchange(state_->offences, 0); }
 std::string ServerSession::take_heard() { return std::exchange(state_->heard, {}); }
 const Transaction& ServerSession::transaction() const { return state_->transaction; }
 std::string_view ServerSession::helo() const { return state_->helo; }

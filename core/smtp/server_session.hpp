@@ -8,6 +8,7 @@
 //     header    -> header() is the whole header section    // rewrite, store; header_stored() or storage_failed(reply)
 //     body      -> body() is the next piece                // store; body_stored() or storage_failed(reply)
 //     commit    -> make it durable, then committed(reply)  // reply: 250 ... or a refusal
+//     send      -> send take_output(), then go on          // the peer asks more at once than it may leave unread
 //     close     -> the end
 //   }
 #pragma once
@@ -32,8 +33,8 @@ struct ServerLimits {
     std::size_t recipients = 200;
     std::size_t hops = 100;
     std::size_t text_line = 64u << 10;
-    std::size_t command_line = 4096;
-    std::size_t errors = 10;  // syntax, unknown, out of order
+    std::size_t command_line = 4096, auth_line = 12288;  // RFC 4954 4
+    std::size_t errors = 10;                             // syntax, unknown, out of order
     std::size_t unknown_recipients = 20;
 };
 
@@ -54,7 +55,7 @@ struct ServerPeer {
     std::string session_id;  // 16 hex digits
 };
 
-enum class ServerDo : std::uint8_t { read, ask, start_tls, header, body, commit, close };
+enum class ServerDo : std::uint8_t { read, ask, start_tls, header, body, commit, send, close };
 enum class ServerPhase : std::uint8_t { connect, helo, starttls, auth, mail, recipient, data };
 
 enum class Body : std::uint8_t { seven_bit, eight_bit, binary };
@@ -87,6 +88,7 @@ public:
     std::string take_output();  // replies since the last call, in order
 
     void feed(std::string_view octets);
+    void feed_moved(std::string octets);        // the same without a copy, mostly
     void peer_closed();                         // EOF: an unfinished message is forgotten
     void timed_out();                           // 421 4.4.2
     void shut_down();                           // 421 4.3.2 at the next command boundary
@@ -104,6 +106,12 @@ public:
     bool in_tls() const;
     bool in_transaction() const;
     bool in_transfer() const;  // what comes is message data, not commands
+    // Lines and messages taken so far: as long as it stands, what drips in belongs to one command.
+    std::uint64_t taken() const;
+    // Octets kept of what is not whole yet: a line, recipients, a header section, a piece of the body.
+    std::size_t held() const;
+    // Protocol errors and unknown recipients since the last call whose replies the peer has not got yet.
+    std::size_t take_offences();
     std::string take_heard();  // commands since the last call, CRLF-ended, for the protocol log: never message data
 
     std::string_view header() const;  // with the empty line that ends it; strict CRLF

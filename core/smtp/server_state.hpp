@@ -35,7 +35,9 @@ struct ServerSession::State {
     bool in_transaction = false, first_line = true, fed_before_greeting = false;
     bool refused_in_group = false;  // 503s behind it are its echo, not errors of their own
     bool body_given = false, shutting_down = false;
-    std::size_t errors = 0, unknown = 0, bare_line_ends = 0;
+    std::size_t errors = 0, unknown = 0, bare_line_ends = 0, offences = 0;
+    std::uint64_t taken = 0;
+    std::size_t envelope_octets = 0;
     Transaction transaction;
     std::unique_ptr<Content> content;  // a transfer is under way
     DataReader data;
@@ -52,14 +54,17 @@ struct ServerSession::State {
 
     void reply(std::uint16_t code, std::string enhanced, std::string text);
     void say(const mail::Reply& words, bool enhanced);
+    void count_error();
     void error(std::uint16_t code, std::string enhanced, std::string text);
     void close_with(std::string enhanced, std::string text);
     void ask(ServerPhase what);
     void forget_transaction();
 
+    ServerDo step();
     bool take_line();  // false: more input is needed
     void run_line(std::string line);
     void bad_line_end();
+    void line_too_long(std::string_view line);
     // What a step of the transfer leads to; ask: nothing to hand out, look again, the mode may have changed.
     ServerDo data_step();
     ServerDo chunk_step();

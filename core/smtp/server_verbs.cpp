@@ -13,7 +13,7 @@ void State::ehlo(std::string_view argument, bool is_extended) {
     // No enhanced code here: RFC 2034 4.
     if (!name) {
         say({501, {}, "give a host name or an address literal"}, false);
-        if (++errors >= settings.limits.errors) close_with("4.7.0", "too many errors");
+        count_error();
         return;
     }
     forget_transaction();

@@ -2,14 +2,13 @@
 """Bad input to the real daemon, octet by octet: the table of replies, every reply well-formed, and the session that is
 attacked never harms the next. No TLS here but for text behind STARTTLS."""
 import os
-import re
-import socket
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lab.client import Sender, message
 from lab.partners import CONTOSO, WOODGROVE, World
+from lab.raw import Raw
 
 ENVELOPE = b'EHLO a.example\r\nMAIL FROM:<x@example.org>\r\nRCPT TO:<bob@contoso.com>\r\n'
 HEAD = b'EHLO a.example\r\n'
@@ -75,38 +74,6 @@ DATA_CASES = [
 ]
 
 
-class Raw:
-    def __init__(self, edge, source):
-        self.socket = socket.create_connection((edge.address, edge.port), 30, (source, 0))
-        self.rest = b''
-        self.replies = [self.reply()]
-
-    def reply(self):
-        """One reply, its lines joined; None at the end of the connection."""
-        lines = []
-        while True:
-            while b'\r\n' not in self.rest:
-                try:
-                    more = self.socket.recv(65536)
-                except ConnectionResetError:
-                    more = b''
-                if not more:
-                    return None
-                self.rest += more
-            line, self.rest = self.rest.split(b'\r\n', 1)
-            text = line.decode('ascii')
-            assert len(line) <= 510 and re.match(r'[2-5]\d\d[ -]', text), f'no reply: {text}'
-            lines.append(text)
-            if text[3] == ' ':
-                return ' / '.join(lines)
-
-    def send(self, octets):
-        try:
-            self.socket.sendall(octets)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the server closed at an attack; what it said still counts
-
-
 def last_reply(raw, octets, closes):
     """The commands that only lead there go one by one (nothing may be pipelined past EHLO); the rest in one go. The last
     reply, and whether the server closed; NOOP shows that the session goes on."""
@@ -132,6 +99,7 @@ def last_reply(raw, octets, closes):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         world = World(sys.argv[1], folder)
+        world.contoso.configure(world.text(CONTOSO, WOODGROVE, world.contoso_leaf, receive='  tarpit 0s'))
         edge = world.contoso.start()
         sources = iter(f'127.0.{a}.{b}' for a in range(10, 20) for b in range(1, 250))
         for what, octets, start, closes in CASES:

@@ -26,11 +26,14 @@ TEST_CASE("paths lose their source route and keep their parameters", "[mail]") {
     CHECK(parsed("<@a.com,@b.com:bob@contoso.com>") == "bob@contoso.com|");
     CHECK(parsed("<\"a>b@c\"@contoso.com>") == "\"a>b@c\"@contoso.com|");
     CHECK(parsed("<postmaster>") == "postmaster|");
+    CHECK(parsed("<bob@[192.0.2.1]>") == "bob@[192.0.2.1]|");
+    CHECK(parsed("<bob@[IPv6:2001:db8::1]>") == "bob@[IPv6:2001:db8::1]|");
 }
 
 TEST_CASE("bad paths are refused with their enhanced code", "[mail]") {
     for (const auto* bad : {"bob@contoso.com", "<>", "<bob>", "<bob@>", "<@contoso.com>", "<a..b@contoso.com>",
-                            "<bob@contoso.com", "<bob@contoso.com>x", "<bob @contoso.com>"})
+                            "<bob@contoso.com", "<bob@contoso.com>x", "<bob @contoso.com>", "<bob@[bad]>",
+                            "<bob@[192.0.2]>", "<bob@[IPv6:192.0.2.1]>", "<bob@[]>"})
         CHECK(parsed(bad) == "5.1.3");
     CHECK(parsed("<b\xc3\xb6"
                  "b@contoso.com>") == "5.6.7");

@@ -32,6 +32,9 @@ struct Script {
                     output += session.take_output();
                     session.tls_established();
                     break;
+                case ServerDo::send:
+                    output += session.take_output();
+                    break;
                 case ServerDo::ask:
                     session.answer(verdict);
                     break;

@@ -136,6 +136,72 @@ TEST_CASE("too many errors end the session, refusals do not", "[smtp]") {
     CHECK_FALSE(refused.closed);
 }
 
+TEST_CASE("an AUTH line has its own length and code, an endless line ends the session with its end or without",
+          "[smtp]") {
+    const auto line = [](const std::string& verb, std::size_t size) {
+        return verb + " " + std::string(size - verb.size() - 1, 'a') + "\r\n";
+    };
+    const std::pair<std::string, const char*> table[] = {
+        {line("NOOP", 4096), "250 2.0.0"},  {line("NOOP", 4097), "500 5.5.2"},
+        {line("AUTH", 4097), "502 5.5.1"},  // read, and not offered
+        {line("auth", 12288), "502 5.5.1"}, {line("AUTH", 12289), "500 5.5.6"},
+        {line("AUTH", 65000), "500 5.5.6"}};
+    for (const auto& [octets, reply] : table) {
+        Script script;
+        script.say(start);
+        CHECK_THAT(script.say(octets), Catch::StartsWith(reply));
+        CHECK_FALSE(script.closed);
+    }
+    for (const auto& octets : {line("NOOP", 70000), std::string(70000, 'a')}) {
+        Script script;
+        script.say(start);
+        CHECK_THAT(script.say(octets), Catch::StartsWith("500 5.5.2") && Catch::Contains("421 4.7.0"));
+        CHECK(script.closed);
+    }
+}
+
+TEST_CASE("replies are handed out before they are many", "[smtp]") {
+    Script script;
+    script.say(start);
+    std::string many;
+    for (int i = 0; i < 2000; ++i) many += "HELP\r\n";
+    script.session.feed(many);
+    std::size_t most = 0, all = 0;
+    for (auto what = script.session.next(); what != ServerDo::read; what = script.session.next()) {
+        REQUIRE(what == ServerDo::send);
+        const auto output = script.session.take_output();
+        most = std::max(most, output.size());
+        all += std::count(output.begin(), output.end(), '\n');
+    }
+    const auto last = script.session.take_output();
+    CHECK(all + std::count(last.begin(), last.end(), '\n') == 2000);
+    CHECK(most < 5000);
+}
+
+TEST_CASE("errors and unknown recipients are offences, refusals are none", "[smtp]") {
+    Script script;
+    script.say(start);
+    CHECK(script.session.take_offences() == 0);
+    script.say("WHAT\r\nEXPN x\r\nEHLO\r\n");
+    CHECK(script.session.take_offences() == 3);
+    CHECK(script.session.take_offences() == 0);
+    script.verdict = Verdict::reject("no");
+    script.say("MAIL FROM:<a@a.example>\r\n");
+    CHECK(script.session.take_offences() == 0);
+}
+
+TEST_CASE("octets of one command are one command, however they come", "[smtp]") {
+    Script script;
+    script.say(start);
+    const auto taken = script.session.taken();
+    for (const char c : std::string_view("NOOP\r")) {
+        script.say({&c, 1});
+        CHECK(script.session.taken() == taken);
+    }
+    script.say("\n");
+    CHECK(script.session.taken() == taken + 1);
+}
+
 TEST_CASE("limits on size, header, hops and lines answer at the end and keep nothing", "[smtp]") {
     auto settings = Script::make();
     settings.limits.message_size = 2000;
