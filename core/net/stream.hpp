@@ -55,7 +55,7 @@ private:
     awaitable<TlsStatus> step(TlsSession& session, asio::thread_pool* pool);
 
     tcp::socket socket_;
-    std::array<char, 256> first_;  // where each read begins: a command, and most records that carry one, fit
+    std::array<char, 128> first_;  // where each read begins: a command, and most records that carry one, fit
     asio::steady_timer timer_;
     static constexpr Deadline nothing_awaited = Deadline::max();
     Deadline deadline_ = nothing_awaited;
