@@ -85,11 +85,13 @@ bool LogWriter::prepare(LogRequest& request, const Batch& batch) const {
                std::ranges::find(batch.changes, key, &Change::key) == batch.changes.end();
     }
     if (header.kind != RecordKind::removal) return true;
-    // Where the index cannot be read it is written: a removal too many does no harm.
     if (const auto place = parts_.places.find(key)) {
         if (request.refers && *place) return false;
         if (!request.refers && !*place) return false;
         if (*place) request.refers = (*place)->body_segment;
+    } else if (!request.refers) {
+        // The index cannot be read: a removal too many does no harm, and the message may lie in any segment.
+        if (const auto all = parts_.segments.all(); !all.empty()) request.refers = all.front()->number;
     }
     header.refers = request.refers;
     std::memcpy(request.record.data(), &header, sizeof header);

@@ -16,20 +16,22 @@ std::optional<std::optional<Place>> Places::remembered(const MessageKey& key) co
     return std::nullopt;
 }
 
-// With the mutex.
-Result<std::optional<Place>> Places::found(const MessageKey& key) const {
-    if (const auto known = remembered(key)) return *known;
-    return index_ ? index_->place(key) : std::optional<Place>();
+static Problem not_sure(const MessageKey& key) {
+    return {"spool-failing", "the index could not be read when " + id_of(key) + " changed; it is made up for soon"};
 }
 
-void Places::not_sure(LogPosition before) {
-    if (!unsure_since_) unsure_since_ = before;
+// With the mutex.
+Result<std::optional<Place>> Places::found(const MessageKey& key) const {
+    if (unsure_.contains(key)) return not_sure(key);
+    if (const auto known = remembered(key)) return *known;
+    return index_ ? index_->place(key) : std::optional<Place>();
 }
 
 Result<std::optional<Place>> Places::find(const MessageKey& key) const {
     const LogIndex* index = nullptr;
     {
         std::lock_guard lock(mutex_);
+        if (unsure_.contains(key)) return not_sure(key);
         if (const auto known = remembered(key)) return *known;
         index = index_;
     }
@@ -59,43 +61,64 @@ void Places::count(const Place& place, std::int64_t sign) {
 }
 
 std::vector<MessageKey> Places::apply(std::vector<Change>& changes, LogPosition position) {
-    std::vector<MessageKey> orphans;
     std::lock_guard lock(mutex_);
     const auto began = std::exchange(position_, position);
-    for (auto& change : changes) {
-        // Nobody knows of one that has just come in: the index need not be asked.
-        const bool fresh = change.kind == RecordKind::message && change.waiting;
-        const auto looked = fresh ? std::optional<Place>() : found(change.key);
-        if (!looked) not_sure(began);
-        const auto before = looked ? *looked : std::nullopt;
-        if (change.kind == RecordKind::removal) {
-            auto& oldest = refers_[change.segment];
-            if (change.refers) oldest = oldest ? std::min(oldest, change.refers) : change.refers;
-            if (!looked) changed_[change.key] = {};
-            if (!before) continue;
-            count(*before, -1);
-            if (before->in_file) orphans.push_back(change.key);
-            // What the index never heard of it need not forget.
-            if (before->indexed) changed_[change.key] = {};
-            else changed_.erase(change.key);
-            continue;
-        }
-        if (!before && !fresh) continue;
-        auto place = before.value_or(Place{});
-        if (before) count(place, -1);
-        if (change.kind == RecordKind::message)
-            place = {change.segment, change.at, change.length, 0, 0, 0, change.in_file, place.indexed};
-        else {
-            place.envelope_segment = change.segment;
-            place.envelope_at = change.at;
-            place.envelope_length = change.length;
-        }
-        count(place, 1);
-        auto& changed = changed_[change.key];
-        changed.place = place;
-        if (change.waiting) changed.waiting = std::move(change.waiting);
+    for (auto& change : changes)
+        if (!apply_one(change)) put_by(std::move(change), began);
+    return std::exchange(orphans_, {});
+}
+
+void Places::put_by(Change change, LogPosition before) {
+    if (put_by_.empty()) unsure_since_ = before;
+    unsure_.insert(change.key);
+    put_by_.push_back(std::move(change));
+}
+
+// All that was put by is tried: what cannot be read of one message, an index that holds it damaged, is not in the way
+// of the others.
+void Places::catch_up() {
+    if (put_by_.empty()) return;
+    auto changes = std::exchange(put_by_, {});
+    unsure_.clear();
+    for (auto& change : changes)
+        if (!apply_one(change)) put_by(std::move(change), unsure_since_);
+}
+
+// False: the index would have to be asked, and cannot be read.
+bool Places::apply_one(Change& change) {
+    if (change.kind == RecordKind::removal && change.refers) {
+        auto& oldest = refers_[change.segment];
+        oldest = oldest ? std::min(oldest, change.refers) : change.refers;
     }
-    return orphans;
+    // Nobody knows of one that has just come in: the index need not be asked.
+    const bool fresh = change.kind == RecordKind::message && change.waiting;
+    const auto looked = fresh ? std::optional<Place>() : found(change.key);
+    if (!looked) return false;
+    const auto before = *looked;
+    if (change.kind == RecordKind::removal) {
+        if (!before) return true;
+        count(*before, -1);
+        if (before->in_file) orphans_.push_back(change.key);
+        // What the index never heard of it need not forget.
+        if (before->indexed) changed_[change.key] = {};
+        else changed_.erase(change.key);
+        return true;
+    }
+    if (!before && !fresh) return true;
+    auto place = before.value_or(Place{});
+    if (before) count(place, -1);
+    if (change.kind == RecordKind::message) {
+        place = {change.segment, change.at, change.length, 0, 0, 0, change.in_file, place.indexed};
+    } else {
+        place.envelope_segment = change.segment;
+        place.envelope_at = change.at;
+        place.envelope_length = change.length;
+    }
+    count(place, 1);
+    auto& changed = changed_[change.key];
+    changed.place = place;
+    if (change.waiting) changed.waiting = std::move(change.waiting);
+    return true;
 }
 
 void Places::restore_indexed(const Place& place) {
@@ -113,6 +136,8 @@ void Places::start_over() {
     std::lock_guard lock(mutex_);
     changed_.clear();
     being_written_.clear();
+    put_by_.clear();
+    unsure_.clear();
     needed_.clear();
     refers_.clear();
 }
@@ -137,7 +162,8 @@ std::vector<IndexChange> Places::take_changes(LogPosition& position) {
     std::vector<IndexChange> changes;
     {
         std::lock_guard lock(mutex_);
-        position = unsure_since_ ? std::min(position_, *unsure_since_) : position_;
+        catch_up();
+        position = put_by_.empty() ? position_ : unsure_since_;
         changes.reserve(changed_.size());
         for (auto& [key, changed] : changed_) {
             if (changed.place) changed.place->indexed = true;

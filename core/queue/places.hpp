@@ -9,6 +9,7 @@
 #include <queue/record.hpp>
 #include <queue/spool.hpp>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace postern::queue {
 
@@ -52,11 +53,12 @@ class Places {
 public:
     // Before anything else; null while there is none.
     void look_in(const LogIndex* index);
-    // Nothing: it is not in the spool. A failure: the index cannot be read now.
+    // Nothing: it is not in the spool. A failure: the index cannot be read now, or could not when the message changed.
     Result<std::optional<Place>> find(const MessageKey& key) const;
     std::vector<MessageKey> keys() const;  // the oldest first
 
-    // `position`: where the log goes on after these. The keys whose body file is nobody's any more.
+    // `position`: where the log goes on after these. The keys whose body file is nobody's any more. What needs the index
+    // and cannot have it is put by, and made up for as soon as the index can be read.
     std::vector<MessageKey> apply(std::vector<Change>& changes, LogPosition position);
     // At start: a message that the index told of, and one of which the log says more.
     void restore_indexed(const Place& place);
@@ -89,7 +91,9 @@ private:
     // Where memory knows: the place, or that there is none. Nothing: the index is to be asked.
     std::optional<std::optional<Place>> remembered(const MessageKey& key) const;
     Result<std::optional<Place>> found(const MessageKey& key) const;
-    void not_sure(LogPosition before);
+    bool apply_one(Change& change);
+    void put_by(Change change, LogPosition before);
+    void catch_up();
 
     mutable std::mutex mutex_;
     const LogIndex* index_ = nullptr;
@@ -98,8 +102,12 @@ private:
     std::map<std::uint32_t, std::int64_t> needed_;
     std::map<std::uint32_t, std::uint32_t> refers_;
     LogPosition position_;
-    // A change was made while the index could not be read: the next start reads the log from here.
-    std::optional<LogPosition> unsure_since_;
+    // Made while the index could not be read, in their order: until they are made up for nothing is known of their
+    // messages, and a start reads the log from where the first of them stands.
+    std::vector<Change> put_by_;
+    std::unordered_set<MessageKey, MessageKeyHash> unsure_;
+    LogPosition unsure_since_;
+    std::vector<MessageKey> orphans_;
 };
 
 }  // namespace postern::queue
