@@ -131,6 +131,8 @@ constexpr Key table[] = {
     {"send_connector", "concurrency", number, "10", "Most connections a destination."},
     {"send_connector", "keep_idle", duration, "10s",
      "How long a connection waits for more mail of its destination before it ends; 0s: not at all."},
+    {"send_connector", "connection_life", duration, "10min",
+     "How old a connection gets that still takes messages; then another is made, and its peer judged from the start."},
     {"send_connector", "rate", number, "0", "Most messages a minute and destination; 0: no limit."},
     {"send_connector", "retry", block, "", "When deferred mail is tried again."},
     {"retry", "quick", duration, "60s", "Pause between the first tries."},

@@ -152,6 +152,7 @@ void Loader::send_connector(const SettingsNode& node) {
     connector.protocol_logging = static_cast<ProtocolLogging>(chosen);
     take(node, "concurrency", connector.concurrency, parse_count, "a number above 0");
     take(node, "keep_idle", connector.keep_idle, parse_duration, "a duration such as 10s");
+    take(node, "connection_life", connector.connection_life, parse_duration, "a duration such as 10min");
     take(node, "rate", connector.rate, parse_number, "a number");
     if (const auto* retry = node.find("retry")) {
         check_keys(*retry, "retry");

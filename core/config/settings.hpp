@@ -120,6 +120,7 @@ struct SendConnector {
     Retry retry;
     std::size_t concurrency = 10;  // connections a destination
     std::chrono::seconds keep_idle{10};
+    std::chrono::seconds connection_life{600};
     std::size_t rate = 0;  // messages a minute and destination; 0: no limit
 };
 

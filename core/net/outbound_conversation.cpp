@@ -13,8 +13,6 @@ using smtp::ClientDo;
 static constexpr std::chrono::seconds write_time{180};  // RFC 5321 4.5.3.2.5
 static constexpr std::chrono::minutes longest_transaction{30};
 static constexpr std::uint64_t slowest_octets_per_second = 1024;
-// What was judged at its beginning - certificates, revocation - is judged anew at the latest then.
-static constexpr std::chrono::minutes longest_life{10};
 static constexpr std::chrono::seconds probe_time{30};
 static constexpr std::chrono::seconds brief_pause{1};
 // So many deliveries of one connection may be repeated after a crash: they were made, and their record was under way.
@@ -29,7 +27,8 @@ awaitable<bool> OutboundDelivery::converse(const Host& host, Stream& stream, Pro
     outcome_ = {};  // what another host proved counts for nothing here
     envelope_travelled_ = greeted_ = served_ = false;
     identity_ = {};
-    lives_until_ = within(longest_life);
+    // What was judged at its beginning - certificates, revocation - is judged anew at the latest then.
+    lives_until_ = within(connector_->connection_life);
     once_ = batch_->clear_allowed;
     smtp::ClientSession machine(client_settings());
     renew_deadlines(machine);
@@ -148,7 +147,7 @@ awaitable<bool> OutboundDelivery::more_comes(Stream& stream) {
     waiting_ = &stream;
     worker_.holders.insert(this);
     std::string unasked;
-    const auto ended = co_await stream.read(unasked, within(connector_->keep_idle));
+    const auto ended = co_await stream.read(unasked, std::min(within(connector_->keep_idle), lives_until_));
     worker_.holders.erase(this);
     waiting_ = waiting->stream = nullptr;
     const bool woken = !services_.warm.leave(*ticket);
