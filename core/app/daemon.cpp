@@ -8,17 +8,17 @@
 #include <app/listeners.hpp>
 #include <app/log_sink.hpp>
 #include <app/privileges.hpp>
+#include <app/queue_parts.hpp>
 #include <app/reload.hpp>
 #include <app/script_timers.hpp>
+#include <app/workers.hpp>
 #include <base/threads.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
 #include <net/await.hpp>
 #include <net/outbound.hpp>
 #include <net/partner_certificates.hpp>
 #include <queue/spool_folder.hpp>
-#include <thread>
 
 namespace postern::app {
 
@@ -41,13 +41,9 @@ private:
     bool open_spool();
     bool open_doors();
     void make_parts();
-    void start_workers();
     Built build_generation(std::uint64_t number);
     void prepare(const std::shared_ptr<const net::Generation>& generation);
     void take(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation);
-    using News = void (net::GenerationHolder::*)();
-    void tell_sessions(net::Worker& worker, News news, net::GenerationHolder* after);
-    void hurry_sessions();
     void signalled(int signal);
     void wait_for_signal();
     void tell(Event event, const std::vector<Detail>& details);
@@ -76,9 +72,7 @@ private:
     std::unique_ptr<net::Resolver> resolver_;
     std::unique_ptr<net::Services> services_;
     std::size_t worker_count_ = 0;  // settled by the first generation
-    std::vector<std::unique_ptr<net::Worker>> workers_;
-    std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;
-    std::vector<std::thread> threads_;
+    Workers workers_{[this](net::Worker& worker) { start_script_timers(*services_, worker); }};
     std::unique_ptr<Listeners> listeners_;
     std::unique_ptr<Dispatcher> dispatcher_;
     std::unique_ptr<AdminParts> admin_;
@@ -162,41 +156,20 @@ void Daemon::make_parts() {
         std::lock_guard lock(generation_mutex_);
         return generation_;
     };
-    queue::Queue::Parts parts{
-        *spool_, log_, counters_, {}, {}, generation_->settings->fqdn, [] { return std::chrono::system_clock::now(); },
-        {},      {}};
+    auto parts = queue_parts(*spool_, log_, counters_, current);
     parts.offload = [this](std::function<void()> task) { asio::post(pool_, std::move(task)); };
     parts.on_notice = [this](const queue::QueuedMessage& about, const queue::QueuedMessage& notice) {
         tell(Event::notice, {{"queue_id", about.id}, {"recipient", about.sender}, {"notice_id", notice.id}});
-    };
-    parts.router = [current](const queue::QueuedMessage&, const queue::QueuedRecipient& recipient) {
-        return net::route(*current(), recipient);
-    };
-    parts.retry = [current](const queue::Destination& destination) {
-        const auto generation = current();
-        for (const auto& connector : generation->settings->send_connectors)
-            if (destination.route == std::string(net::smtp_route) + connector.name) return connector.retry;
-        return config::Retry{};
-    };
-    parts.rate = [current](const queue::Destination& destination) -> std::size_t {
-        for (const auto& connector : current()->settings->send_connectors)
-            if (destination.route == std::string(net::smtp_route) + connector.name) return connector.rate;
-        return 0;
-    };
-    parts.is_final = [current](const queue::Destination& destination) {
-        for (const auto& connector : current()->settings->send_connectors)
-            if (destination.route == std::string(net::smtp_route) + connector.name) return connector.lmtp;
-        return true;
     };
     queue_ = std::make_unique<queue::Queue>(std::move(parts));
     resolver_ = std::make_unique<net::Resolver>(loop_, generation_->settings->resolver);
     services_ = std::make_unique<net::Services>(
         net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
-                      [this](auto question) { announce(*services_, *workers_.front(), std::move(question)); },
+                      [this](auto question) { announce(*services_, workers_.first(), std::move(question)); },
                       token_pool_, warm_, partner_certificates_, rates_, held_octets_});
-    listeners_ = std::make_unique<Listeners>(*services_, workers_, draining_);
-    listeners_->on_crowd([this] { hurry_sessions(); });
-    dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_, current);
+    listeners_ = std::make_unique<Listeners>(*services_, workers_.all(), draining_);
+    listeners_->on_crowd([this] { workers_.look_again(); });
+    dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_.all(), current);
     admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_, generation_->settings});
     control_ = std::make_unique<Control>(
         loop_, [this](std::vector<std::string> words) { return answer(*admin_, std::move(words)); });
@@ -236,24 +209,6 @@ Built Daemon::build_generation(std::uint64_t number) {
     });
 }
 
-void Daemon::start_workers() {
-    for (std::size_t i = 0; i < worker_count_; ++i) {
-        auto worker = std::make_unique<net::Worker>();
-        worker->number = i;
-        worker->generation = generation_;
-        guards_.push_back(asio::make_work_guard(worker->loop));
-        workers_.push_back(std::move(worker));
-    }
-    for (auto& worker : workers_)
-        asio::post(worker->loop, [this, &one = *worker] { start_script_timers(*services_, one); });
-    for (auto& worker : workers_)
-        threads_.emplace_back([&one = *worker] {
-            name_this_thread(("worker " + std::to_string(one.number)).c_str());
-            wake_promptly();
-            one.loop.run();
-        });
-}
-
 // On the reload thread: plugins may read files.
 void Daemon::prepare(const std::shared_ptr<const net::Generation>& generation) {
     {
@@ -264,7 +219,7 @@ void Daemon::prepare(const std::shared_ptr<const net::Generation>& generation) {
     raise_standing_alarms(*generation, *plugins_, alarms_);
 }
 
-// On the loop. A worker swaps one pointer; what it lets go of is freed elsewhere.
+// On the loop.
 void Daemon::take(Listeners::Opened opened, std::shared_ptr<const net::Generation> generation) {
     report(log_, not_before_start(*generation_->settings, *generation->settings), "reload-refused");
     {
@@ -272,36 +227,10 @@ void Daemon::take(Listeners::Opened opened, std::shared_ptr<const net::Generatio
         generation_ = generation;
     }
     listeners_->use(std::move(opened), generation);
-    for (auto& worker : workers_) {
-        asio::post(worker->loop, [this, &one = *worker, generation] {
-            one.generation = generation;
-            start_script_timers(*services_, one);
-            tell_sessions(one, &net::GenerationHolder::newer_generation, nullptr);
-        });
-    }
+    workers_.take(generation);
     counters_.set("postern_generation", {}, static_cast<double>(generation->number));
     queue_->retry_now();
     tell(Event::config_reloaded, {{"file", options_.config_file}, {"generation", std::to_string(generation->number)}});
-}
-
-// In portions: ten thousand idle sessions at once would be a pause for the others.
-void Daemon::tell_sessions(net::Worker& worker, News news, net::GenerationHolder* after) {
-    constexpr int portion = 256;
-    auto one = after ? worker.holders.upper_bound(after) : worker.holders.begin();
-    for (int told = 0; one != worker.holders.end(); ++one) {
-        if (++told > portion) {
-            asio::post(worker.loop,
-                       [this, &worker, news, last = *std::prev(one)] { tell_sessions(worker, news, last); });
-            return;
-        }
-        ((*one)->*news)();
-    }
-}
-
-void Daemon::hurry_sessions() {
-    for (auto& worker : workers_)
-        asio::post(worker->loop,
-                   [this, &one = *worker] { tell_sessions(one, &net::GenerationHolder::look_again, nullptr); });
 }
 
 void Daemon::tell(Event event, const std::vector<Detail>& details) {
@@ -345,13 +274,12 @@ net::awaitable<void> Daemon::drain() {
     reload_->stop();
     listeners_->close();
     dispatcher_->stop();
-    hurry_sessions();
+    workers_.look_again();
     const auto until = net::within(generation_->settings->drain_time);
     asio::steady_timer timer(loop_);
     for (;;) {
-        std::size_t sessions = dispatcher_->under_way();
-        for (const auto& worker : workers_) sessions += worker->sessions;
-        if (sessions == 0 || std::chrono::steady_clock::now() > until) break;
+        const auto under_way = dispatcher_->under_way() + workers_.sessions();
+        if (under_way == 0 || std::chrono::steady_clock::now() > until) break;
         timer.expires_after(std::chrono::milliseconds(50));
         (void)co_await timer.async_wait(net::no_throw);
     }
@@ -381,7 +309,7 @@ int Daemon::run() {
     if (!open_spool()) return exit_system;
     make_parts();
     plugins_->apply(generation_->settings->plugins);
-    start_workers();
+    workers_.start(worker_count_, generation_);
     const int status = open_doors() ? 0 : exit_system;
     if (status == 0) {
         counters_.set("postern_generation", {}, static_cast<double>(generation_->number));
@@ -392,17 +320,17 @@ int Daemon::run() {
         wait_for_signal();
         std::string where;
         for (const auto& address : listeners_->addresses()) where += " " + address;
-        log_.info("started", "generation 1, " + std::to_string(workers_.size()) + " workers, listening on" + where);
+        log_.info("started",
+                  "generation 1, " + std::to_string(workers_.all().size()) + " workers, listening on" + where);
         tell(Event::start, {});
         tick();
         loop_.run();
-        announce_and_wait(*services_, *workers_.front(),
+        announce_and_wait(*services_, workers_.first(),
                           std::make_shared<policy::AskedQuestion>(Event::stop, nullptr, nullptr));
         log_.info("stopped", "the queue holds " + std::to_string(queue_->size()) + " messages");
     }
     control_->close();
-    for (auto& worker : workers_) worker->loop.stop();
-    for (auto& thread : threads_) thread.join();
+    workers_.stop();
     pool_.join();
     token_pool_.join();
     reload_pool_.join();

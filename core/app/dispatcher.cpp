@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <app/dispatcher.hpp>
+#include <app/queue_parts.hpp>
 #include <net/outbound.hpp>
 
 namespace postern::app {
@@ -29,9 +30,8 @@ void Dispatcher::stop() {
 
 std::size_t Dispatcher::concurrency(const queue::Destination& destination) const {
     const auto generation = current_();
-    for (const auto& connector : generation->settings->send_connectors)
-        if (destination.route == std::string(net::smtp_route) + connector.name) return connector.concurrency;
-    return 4;
+    const auto* connector = send_connector_of(*generation->settings, destination);
+    return connector ? connector->concurrency : 4;
 }
 
 void Dispatcher::look_soon() {

@@ -1,5 +1,6 @@
 // Who is tried when: a heap of due destinations, below each the messages that wait for it. What it costs does not grow
-// with what waits elsewhere. Knows no spool, no network, no thread: queue.cpp holds its lock.
+// with what waits elsewhere. Knows no spool, no network, no thread: queue.cpp holds its lock. schedule.cpp is about
+// messages, schedule_ways.cpp about the heaps, schedule_destinations.cpp about when a destination may have one of them.
 //
 // A *way* is what a recipient was queued with (domain, requirement, connector); a *destination* is where ways lead
 // under the configuration in force. A reload leads ways elsewhere and touches no message.
@@ -148,6 +149,7 @@ private:
     };
     using Messages = std::unordered_map<MessageKey, Message, MessageKeyHash>;
 
+    static std::uint32_t seconds(Time time);
     Way& way_for(const Waiting::Due& due);
     void lead(Way& way);
     void leave(Way& way);
