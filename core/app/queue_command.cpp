@@ -123,19 +123,28 @@ std::string to_text(const queue::ListedMessage& one, bool long_form) {
     return text;
 }
 
+// What cannot be read now may wait all the same: nobody is told that there is nothing.
+VerbResult told_unread(VerbResult result, const Result<void>& read) {
+    if (read) return result;
+    result.status = exit_nothing;
+    if (result.err.starts_with("nothing ")) result.err.clear();
+    result.err += "not all that waits can be read now: " + read.error().text + "\n";
+    return result;
+}
+
 VerbResult list(queue::QueueVerbs& verbs, const Words& words, bool long_form) {
     json::array all;
     std::string text;
     std::size_t count = 0;
-    verbs.list(words.which, [&](const queue::ListedMessage& one) {
+    const auto read = verbs.list(words.which, [&](const queue::ListedMessage& one) {
         if (++count > words.limit) return false;
         if (words.json) all.push_back(to_json(one));
         else text += to_text(one, long_form);
         return true;
     });
-    if (words.json) return {count ? 0 : exit_nothing, json::serialize(all) + "\n", {}};
+    if (words.json) return told_unread({count ? 0 : exit_nothing, json::serialize(all) + "\n", {}}, read);
     if (count > words.limit) text += "and more: --limit N shows them\n";
-    return {count ? 0 : exit_nothing, std::move(text), count ? "" : "nothing of that kind waits\n"};
+    return told_unread({count ? 0 : exit_nothing, std::move(text), count ? "" : "nothing of that kind waits\n"}, read);
 }
 
 VerbResult destinations(const queue::QueueVerbs& verbs, const Words& words) {
@@ -186,18 +195,19 @@ VerbResult act(queue::QueueVerbs& verbs, queue::QueueVerb verb, const std::strin
     json::array all;
     VerbResult result;
     std::size_t done = 0, seen = 0;
-    verbs.act(verb, words.which, [&](const queue::QueuedMessage& message, const std::string& not_done) {
-        ++seen;
-        done += not_done.empty();
-        if (words.json)
-            all.push_back(json::object{{"id", message.id}, {"done", not_done.empty()}, {"why_not", not_done}});
-        else if (not_done.empty()) result.out += message.id + " " + done_word + "\n";
-        else result.err += message.id + " " + not_done + "\n";
-    });
+    const auto read =
+        verbs.act(verb, words.which, [&](const queue::QueuedMessage& message, const std::string& not_done) {
+            ++seen;
+            done += not_done.empty();
+            if (words.json)
+                all.push_back(json::object{{"id", message.id}, {"done", not_done.empty()}, {"why_not", not_done}});
+            else if (not_done.empty()) result.out += message.id + " " + done_word + "\n";
+            else result.err += message.id + " " + not_done + "\n";
+        });
     if (words.json) result.out = json::serialize(all) + "\n";
     else if (seen == 0) result.err = "nothing of that kind waits\n";
     result.status = seen > 0 && done == seen ? 0 : exit_nothing;
-    return result;
+    return told_unread(std::move(result), read);
 }
 
 // What waits of it, and what the log says of it, also where it is long gone.
@@ -209,7 +219,7 @@ VerbResult trace(queue::QueueVerbs& verbs, const std::string& log_file, const st
     if (!is_id) parsed.which.ids.clear();
     json::array waiting, lines;
     std::string text;
-    verbs.list(parsed.which, [&](const queue::ListedMessage& one) {
+    const auto read = verbs.list(parsed.which, [&](const queue::ListedMessage& one) {
         const bool named = is_id || one.message.sender == wanted ||
                            std::ranges::find(one.message.recipients, wanted, &queue::QueuedRecipient::address) !=
                                one.message.recipients.end();
@@ -229,7 +239,7 @@ VerbResult trace(queue::QueueVerbs& verbs, const std::string& log_file, const st
     std::string none = "nothing from or to " + wanted + " waits";
     none += log_file.empty() ? "; what is gone stands in the log alone: set log_file, and trace finds it there\n"
                              : ", and " + log_file + " says nothing of it\n";
-    return {found ? 0 : exit_nothing, text, found ? "" : none};
+    return told_unread({found ? 0 : exit_nothing, text, found ? "" : none}, read);
 }
 
 }  // namespace

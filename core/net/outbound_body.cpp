@@ -20,7 +20,7 @@ Outcome<std::string> OutboundBody::stored_piece() {
     while (filled < octets.size()) {
         auto* at = reinterpret_cast<std::uint8_t*>(octets.data()) + filled;
         const auto count = source_->read_at(offset_ + filled, {at, octets.size() - filled});
-        if (!count) return Failure{"spool-damaged", count.failure.text};
+        if (!count) return count.failure;
         if (*count == 0) return Failure{"spool-damaged", "it ends before its size"};
         filled += *count;
     }

@@ -230,7 +230,7 @@ awaitable<bool> OutboundDelivery::open_body(const smtp::ClientSession& machine, 
         if (!source) {
             auto opened = services_.spool.open(batch_->message.id);
             if (!opened) {
-                failed = Failure{"spool-damaged", opened.error().text};
+                failed = Failure{std::string(opened.error().id), opened.error().text};
                 return true;
             }
             source = *opened;
@@ -258,7 +258,7 @@ awaitable<bool> OutboundDelivery::open_body(const smtp::ClientSession& machine, 
         co_return false;
     }
     if (failed) {
-        services_.log.error("spool-damaged", batch_->message.id + ": " + failed->text);
+        services_.log.error(failed->token, batch_->message.id + ": " + failed->text);
         fail({}, "4.3.0", "the message could not be read from the spool: " + failed->text);
         co_return false;
     }

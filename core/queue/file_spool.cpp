@@ -128,7 +128,7 @@ public:
     void remove(const std::string& id, Done done) override {
         in_turn(id, [this, id, done = std::move(done)] { done(remove_files(id)); });
     }
-    std::vector<MessageKey> keys() const override;
+    Result<std::vector<MessageKey>> keys() const override;
 
     Result<void> remove_files(const std::string& id) {
         // The envelope first: without it the body is nobody's, the other way round it would be a damaged message.
@@ -236,11 +236,14 @@ std::string read_whole(const std::string& path) {
 }
 
 Result<QueuedMessage> FileSpool::load(const std::string& id) {
-    if (::access(envelope(id).c_str(), R_OK) != 0) return problem("cannot read", envelope(id));
+    if (::access(envelope(id).c_str(), R_OK) != 0) {
+        if (errno == ENOENT) return Problem{"spool-damaged", "no message " + id + " is in the spool"};
+        return problem("cannot read", envelope(id));
+    }
     return parse_envelope(read_whole(envelope(id)));
 }
 
-std::vector<MessageKey> FileSpool::keys() const {
+Result<std::vector<MessageKey>> FileSpool::keys() const {
     std::vector<MessageKey> all;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder_ + "/queue", error)) {
@@ -248,6 +251,7 @@ std::vector<MessageKey> FileSpool::keys() const {
         if (!name.ends_with(".env")) continue;
         if (const auto key = key_of(std::string_view(name).substr(0, name.size() - 4))) all.push_back(*key);
     }
+    if (error) return Problem{"spool-failing", "cannot read " + folder_ + "/queue: " + error.message()};
     std::ranges::sort(all);
     return all;
 }

@@ -257,12 +257,14 @@ Result<std::optional<Place>> LogIndex::place(const MessageKey& key) const {
     return std::optional(place);
 }
 
-void LogIndex::for_each_key(const std::function<void(const MessageKey&)>& call) const {
+Result<void> LogIndex::for_each_key(const std::function<void(const MessageKey&)>& call) const {
     const std::shared_lock lock(opening_);
-    (void)each_row([&](std::string_view id, std::string_view) {
+    const bool whole = each_row([&](std::string_view id, std::string_view) {
         if (const auto key = key_of(id)) call(*key);
         return true;
     });
+    if (whole) return {};
+    return Problem{"spool-failing", "cannot read the index " + folder_ + " now"};
 }
 
 Result<void> LogIndex::write(const std::vector<IndexChange>& changes, LogPosition position,

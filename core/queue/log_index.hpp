@@ -30,7 +30,7 @@ public:
     Contents head() const;
     // Nothing: it is not there. A failure says nothing about that. Any thread, while it is written too.
     Result<std::optional<Place>> place(const MessageKey& key) const;
-    void for_each_key(const std::function<void(const MessageKey&)>& call) const;
+    Result<void> for_each_key(const std::function<void(const MessageKey&)>& call) const;
 
     // One durable transaction; one thread. After a failure the file is opened anew: LMDB takes nothing more in an
     // environment of which the writing failed. Until that succeeds nothing can be read.

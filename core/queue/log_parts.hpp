@@ -23,7 +23,7 @@ public:
     Result<QueuedMessage> load(const std::string& id) override;
     void update(const QueuedMessage& message, Done done) override;
     void remove(const std::string& id, Done done) override;
-    std::vector<MessageKey> keys() const override { return places_.keys(); }
+    Result<std::vector<MessageKey>> keys() const override { return places_.keys(); }
     Result<void> recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) override;
     SpoolHealth health() const override { return health_.load(std::memory_order_relaxed); }
 

@@ -35,12 +35,12 @@ public:
     LoggedBody(const LogSpool& spool, MessageKey key) : spool_(spool), key_(key) {}
     Outcome<std::uint64_t> size() override {
         std::lock_guard lock(mutex_);
-        if (auto read = load(); !read) return Failure{"spool-damaged", read.error().text};
+        if (auto read = load(); !read) return Failure{std::string(read.error().id), read.error().text};
         return static_cast<std::uint64_t>(body_.size());
     }
     Outcome<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) override {
         std::lock_guard lock(mutex_);
-        if (auto read = load(); !read) return Failure{"spool-damaged", read.error().text};
+        if (auto read = load(); !read) return Failure{std::string(read.error().id), read.error().text};
         if (offset >= body_.size()) return std::size_t{0};
         const auto count = std::min<std::size_t>(into.size(), body_.size() - offset);
         std::memcpy(into.data(), body_.data() + offset, count);

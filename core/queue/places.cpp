@@ -39,13 +39,15 @@ Result<std::optional<Place>> Places::find(const MessageKey& key) const {
     return index ? index->place(key) : std::optional<Place>();
 }
 
-std::vector<MessageKey> Places::keys() const {
+Result<std::vector<MessageKey>> Places::keys() const {
     std::vector<MessageKey> all;
     std::lock_guard lock(mutex_);
-    if (index_)
-        index_->for_each_key([&](const MessageKey& key) {
+    if (index_) {
+        auto take = [&](const MessageKey& key) {
             if (!remembered(key)) all.push_back(key);
-        });
+        };
+        if (auto read = index_->for_each_key(take); !read) return read.error();
+    }
     for (const auto& [key, place] : being_written_)
         if (place && !changed_.contains(key)) all.push_back(key);
     for (const auto& [key, changed] : changed_)

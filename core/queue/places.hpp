@@ -55,10 +55,10 @@ public:
     void look_in(const LogIndex* index);
     // Nothing: it is not in the spool. A failure: the index cannot be read now, or could not when the message changed.
     Result<std::optional<Place>> find(const MessageKey& key) const;
-    std::vector<MessageKey> keys() const;  // the oldest first
+    Result<std::vector<MessageKey>> keys() const;  // the oldest first
 
-    // `position`: where the log goes on after these. The keys whose body file is nobody's any more. What needs the index
-    // and cannot have it is put by, and made up for as soon as the index can be read.
+    // `position`: where the log goes on after these. The keys whose body file is nobody's any more. What needs the
+    // index and cannot have it is put by, and made up for as soon as the index can be read.
     std::vector<MessageKey> apply(std::vector<Change>& changes, LogPosition position);
     // At start: a message that the index told of, and one of which the log says more.
     void restore_indexed(const Place& place);

@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <future>
+#include <queue/crash_point.hpp>
 #include <queue/notice.hpp>
 #include <queue/queue_state.hpp>
 #include <queue/queue_verbs.hpp>
 
 namespace postern::queue {
 
-std::vector<MessageKey> QueueVerbs::candidates(const Selection& selection) const {
+Result<std::vector<MessageKey>> QueueVerbs::candidates(const Selection& selection) const {
     if (selection.ids.empty()) return queue_.state_->parts.spool.keys();
     std::vector<MessageKey> keys;
     for (const auto& id : selection.ids)
@@ -14,10 +15,13 @@ std::vector<MessageKey> QueueVerbs::candidates(const Selection& selection) const
     return keys;
 }
 
-void QueueVerbs::list(const Selection& selection, const std::function<bool(const ListedMessage&)>& call) {
+Result<void> QueueVerbs::list(const Selection& selection, const std::function<bool(const ListedMessage&)>& call) {
     auto& state = *queue_.state_;
     const auto now = state.parts.now();
-    for (const auto& key : candidates(selection)) {
+    const auto keys = candidates(selection);
+    if (!keys) return keys.error();
+    Result<void> all;
+    for (const auto& key : *keys) {
         ListedMessage listed;
         {
             // Past the queue's memory: a look at a million messages leaves what is hot in it.
@@ -27,11 +31,15 @@ void QueueVerbs::list(const Selection& selection, const std::function<bool(const
         }
         if (listed.message.id.empty()) {
             auto loaded = state.parts.spool.load(id_of(key));
-            if (!loaded) continue;
+            if (!loaded) {
+                if (loaded.error().id == "spool-failing") all = loaded.error();
+                continue;
+            }
             listed.message = std::move(*loaded);
         }
-        if (selection.takes(listed.message, now) && !call(listed)) return;
+        if (selection.takes(listed.message, now) && !call(listed)) break;
     }
+    return all;
 }
 
 std::vector<Schedule::DestinationState> QueueVerbs::destinations() const {
@@ -39,12 +47,13 @@ std::vector<Schedule::DestinationState> QueueVerbs::destinations() const {
     return queue_.state_->schedule.destinations();
 }
 
-void QueueVerbs::act(QueueVerb verb, const Selection& selection, const Told& told) {
-    list(selection, [&](const ListedMessage& one) {
+Result<void> QueueVerbs::act(QueueVerb verb, const Selection& selection, const Told& told) {
+    auto all = list(selection, [&](const ListedMessage& one) {
         told(one.message, act_on(verb, *key_of(one.message.id), one.message));
         return true;
     });
     queue_.state_->changed();
+    return all;
 }
 
 std::string QueueVerbs::act_on(QueueVerb verb, const MessageKey& key, const QueuedMessage& message) {
@@ -74,6 +83,7 @@ std::string QueueVerbs::act_on(QueueVerb verb, const MessageKey& key, const Queu
     }
     if (!claim) return "is being delivered right now";
     const auto removed = remove_and_wait(state.parts.spool, message.id);
+    crash_point("verb.removed");
     {
         std::lock_guard lock(state.mutex);
         if (!removed) {
@@ -106,7 +116,9 @@ std::string QueueVerbs::change_held(const MessageKey& key, QueuedMessage message
         state.keep(key, message);
         state.parts.spool.update(message, [&](Result<void> result) { promise.set_value(std::move(result)); });
     }
-    if (const auto recorded = future.get(); !recorded)
+    const auto recorded = future.get();
+    crash_point("verb.recorded");
+    if (!recorded)
         return recorded.error().text + "; it is as before after a restart";
     state.parts.log.info(held ? "held" : "released", "id=" + message.id + ": by postern queue");
     return {};

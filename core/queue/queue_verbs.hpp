@@ -18,19 +18,20 @@ class QueueVerbs {
 public:
     explicit QueueVerbs(Queue& queue) : queue_(queue) {}
 
-    // The oldest first; until `call` says false. What cannot be read is left out.
-    void list(const Selection& selection, const std::function<bool(const ListedMessage&)>& call);
+    // The oldest first; until `call` says false. A failure: not all that waits could be read, and why; what is damaged
+    // is left out.
+    Result<void> list(const Selection& selection, const std::function<bool(const ListedMessage&)>& call);
     std::vector<Schedule::DestinationState> destinations() const;
 
     // What was done with one: nothing where it was done, else why it was not ("is being delivered right now").
     using Told = std::function<void(const QueuedMessage&, const std::string& not_done)>;
-    void act(QueueVerb verb, const Selection& selection, const Told& told);
+    Result<void> act(QueueVerb verb, const Selection& selection, const Told& told);
 
 private:
     std::string act_on(QueueVerb verb, const MessageKey& key, const QueuedMessage& message);
     std::string change_held(const MessageKey& key, QueuedMessage message, bool held);
     std::string bounce(const MessageKey& key, const QueuedMessage& message);
-    std::vector<MessageKey> candidates(const Selection& selection) const;
+    Result<std::vector<MessageKey>> candidates(const Selection& selection) const;
 
     Queue& queue_;
 };

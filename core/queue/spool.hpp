@@ -100,8 +100,8 @@ public:
     // Of one message in the order of the calls; durable when `done` is told so. Do not block.
     virtual void update(const QueuedMessage& message, Done done) = 0;
     virtual void remove(const std::string& id, Done done) = 0;
-    // What is stored now, the oldest first.
-    virtual std::vector<MessageKey> keys() const = 0;
+    // What is stored now, the oldest first; a failure where that cannot be read now.
+    virtual Result<std::vector<MessageKey>> keys() const = 0;
     // At start, once: `found` is called for everything that waits; what cannot be read is set aside and named in
     // `damaged`.
     virtual Result<void> recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) = 0;

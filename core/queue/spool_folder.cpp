@@ -30,7 +30,7 @@ public:
     Result<QueuedMessage> load(const std::string& id) override { return spool_->load(id); }
     void update(const QueuedMessage& message, Done done) override { spool_->update(message, std::move(done)); }
     void remove(const std::string& id, Done done) override { spool_->remove(id, std::move(done)); }
-    std::vector<MessageKey> keys() const override { return spool_->keys(); }
+    Result<std::vector<MessageKey>> keys() const override { return spool_->keys(); }
     Result<void> recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) override {
         return spool_->recover(found, damaged);
     }

@@ -100,7 +100,8 @@ class TlsHop:
         self.roots, self.at_most = roots, at_most
         self.show(leaf)
         self.listener = socket.create_server((address, port))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
 
     def show(self, leaf):
         """From the next handshake on; the keys of its tickets are new."""
@@ -121,6 +122,9 @@ class TlsHop:
         return [one for one in self.connections if any(domain in line for line in one.heard)]
 
     def stop(self):
+        """Nobody new comes; who is connected stays so."""
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in it
+        self.thread.join(10)
         self.listener.close()
 
     def _accept(self):
