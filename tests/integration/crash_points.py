@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The daemon ends at each named place of commit, delivery, upkeep and start, and is started again: what was acknowledged
-arrives, whole; what comes twice was on its way when it ended. Needs a build with POSTERN_CRASH_POINTS (the asan preset).
+arrives, whole, or its sender is told; what an administrator held, gave back or removed is so; what comes twice was on its
+way when it ended. Needs a build with POSTERN_CRASH_POINTS (the asan preset).
 `crash_points.py BUILD [--only NAME] [--passings 1,4]`: at which passing of a place it ends, one life each."""
 import argparse
 import concurrent.futures
@@ -23,6 +24,25 @@ from lab.process import Failed, end_with_us, free_port, wait_until
 ONCE = ('recovery.', 'spare.', 'segment.', 'compaction.', 'convert.copied', 'convert.named')
 # Passed where segments fill up and empty again: on a file system so small that they are, too.
 SMALL_SEGMENTS = ('segment.recycled', 'compaction.begun', 'compaction.moved')
+# Where what an administrator does, and what expires, would be late: places of bodies and segments.
+PLAIN = ('body.', 'spare.', 'segment.', 'compaction.', 'convert.')
+SHORT = '''send_connector Short {{
+  smart_host 127.0.0.1
+  port {hop}
+  allow_destinations {{
+    127.0.0.0/8
+  }}
+  retry {{
+    quick 1s
+    delay_notice 1s
+    expiry 2s
+  }}
+}}
+accepted_domain short.example {{
+  recipients any
+  deliver Short
+}}
+'''
 # Under way when the daemon ends: what the connections carry, and outcomes that wait for the next write.
 MOST_TWICE = 16
 
@@ -47,17 +67,44 @@ class Lane:
         # Our own people write, so that notices have somebody to go to.
         self.edge = Edge(build, folder, 'posternd', '127.0.0.1', port, CONFIGURATION.format(
             folder=folder, build=build, port=port, hop=self.sink.port, format=spool_format).replace(
-                'connections_per_source', 'own_senders allow\n  connections_per_source'))
+                'connections_per_source', 'own_senders allow\n  connections_per_source') + SHORT.format(hop=self.sink.port))
+        self.held, self.given_back, self.removed = {}, set(), set()  # id: identity; identities
         self.sent = self.lives = 0
         self.missed = []
 
-    def mail(self, recipient='bob@contoso.com', size=200):
+    def mail(self, recipient='bob@contoso.com', size=200, ledger=True):
+        """Its id, where it was acknowledged, and what it is called."""
         self.sent += 1
         identity = f'{self.point}-{self.sent}'
         body = f'{identity}\r\n' * (size // len(identity))
         said = last_reply(self.edge.port, identity, body, recipient, sender='clerk@contoso.com')
-        if said.startswith('250') and not recipient.startswith('nobody'):
+        if not said.startswith('250'):
+            return None, identity
+        if recipient.startswith('nobody') or recipient.endswith('@short.example'):
+            self.given_back.add(identity)
+        elif ledger:
             self.ledger.acknowledged(identity, hashlib.sha256(body.encode()).hexdigest())
+        return said.split(' as ')[1].split(' ')[0], identity
+
+    def administer(self):
+        """What the command said it did stays done, whatever ends the daemon."""
+        def done(verb, one):
+            return one and self.edge.postern('queue', verb, one).returncode == 0
+
+        held, name = self.mail('later@contoso.com')
+        if done('hold', held):
+            self.held[held] = name
+        released, _ = self.mail('later@contoso.com')
+        if done('hold', released):
+            self.held[released] = name
+            if done('release', released) or not self.edge.process.alive():
+                del self.held[released]
+        bounced, name = self.mail('later@contoso.com', ledger=False)
+        if done('bounce', bounced):
+            self.given_back.add(name)
+        removed, name = self.mail('later@contoso.com', ledger=False)
+        if done('remove', removed):
+            self.removed.add(name)
 
     def load(self):
         """Small and large, to who takes it, to who refuses it (notices are made), to who takes it later; then a little each
@@ -70,6 +117,9 @@ class Lane:
             else:
                 self.mail(('nobody' if count % 3 == 1 else 'later' if count == 0 else 'bob') + '@contoso.com',
                           90000 if count % 5 == 2 else 200)
+                if count % 8 == 3 and not self.point.startswith(PLAIN):
+                    self.mail('later@short.example')
+                    self.administer()
             count += 1
             if count > (150 if self.small else 25):
                 time.sleep(0.05)
@@ -119,6 +169,9 @@ class Lane:
 
     def everything_arrives(self):
         self.edge.start()
+        listed = self.edge.postern('queue', 'list', '--held', '--limit', '10000').stdout
+        self.wrong = [f'{name} is not held any more' for one, name in self.held.items() if one not in listed]
+        self.edge.postern('queue', 'release', '--held')
         self.sink.defers = None
 
         def empty():
@@ -126,6 +179,9 @@ class Lane:
             return 'queued 0\n' in self.edge.postern('status').stdout
         wait_until(empty, f'the queue of {self.points[0]} and others to run empty', 60)
         self.edge.stop()
+        self.wrong += [f'{name} is given up, and nobody was told' for name in self.given_back
+                       if name not in self.sink.told and name not in self.sink.taken]
+        self.wrong += [f'{name} was removed, and came' for name in self.removed if name in self.sink.taken]
         if self.small:
             subprocess.run(['umount', self.folder + '/spool'], check=True)
         self.sink.close()
@@ -154,7 +210,7 @@ def main():
     asked = words.parse_args()
     points = [point for point in names() if asked.only in point]
     passings = [int(word) for word in asked.passings.split(',')]
-    lives = acknowledged = twice = 0
+    lives = acknowledged = twice = held = told = removed = 0
     bad, missed = [], []
     with tempfile.TemporaryDirectory(prefix='crash-points-') as folder, concurrent.futures.ThreadPoolExecutor() as pool:
         try:
@@ -162,13 +218,16 @@ def main():
             for lane in (one.result() for one in running):
                 lost, damaged, again = lane.ledger.held_against(lane.sink)
                 bad += [f'{one} lost' for one in lost[:5]] + [f'{one} damaged' for one in damaged[:5]]
+                bad += lane.wrong[:5]
                 if again > MOST_TWICE * lane.lives:
                     bad.append(f'{again} came more than once in {lane.lives} lives')
                 missed += lane.missed
+                held, told, removed = held + len(lane.held), told + len(lane.given_back), removed + len(lane.removed)
                 lives, acknowledged, twice = lives + lane.lives, acknowledged + lane.ledger.count(), twice + again
         finally:
             subprocess.run(['umount', '-l', '-q', folder + '/small/spool'], check=False)
-    print(f'{lives - len(missed)} ends at {len(points)} named places, {acknowledged} acknowledged, {twice} delivered more than once')
+    print(f'{lives - len(missed)} ends at {len(points)} named places, {acknowledged} acknowledged, {twice} delivered more than once, '
+          f'{held} held, {told} given back, {removed} removed')
     if bad or missed:
         raise SystemExit(f'FAILED: {", ".join(bad) or "nothing lost"}; never reached: {", ".join(missed) or "none"}')
     print('ok: nothing is lost at any place')

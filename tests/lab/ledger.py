@@ -76,6 +76,7 @@ class Sink:
         self._file = open(path, 'a', encoding='ascii')
         self._lock = threading.Lock()
         self.taken, self.refuses, self.defers = {}, refuses, defers
+        self.told = set()  # whose failure a notice told of
         self.sessions = self.sessions_before = 0  # in all; up to the first message
         socketserver.ThreadingTCPServer.allow_reuse_address = True
         socketserver.ThreadingTCPServer.daemon_threads = True
@@ -90,6 +91,8 @@ class Sink:
         identity = found.group(1) if found else 'unknown'
         digest = hashlib.sha256(body.encode('latin-1')).hexdigest()
         with self._lock:
+            if 'Action: failed' in body:
+                self.told.update(IDENTITY.findall(body.replace('\r', '')))
             if not self.taken:
                 self.sessions_before = self.sessions
             self.taken.setdefault(identity, []).append(digest)
