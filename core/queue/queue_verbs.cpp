@@ -118,8 +118,7 @@ std::string QueueVerbs::change_held(const MessageKey& key, QueuedMessage message
     }
     const auto recorded = future.get();
     crash_point("verb.recorded");
-    if (!recorded)
-        return recorded.error().text + "; it is as before after a restart";
+    if (!recorded) return recorded.error().text + "; it is as before after a restart";
     state.parts.log.info(held ? "held" : "released", "id=" + message.id + ": by postern queue");
     return {};
 }

@@ -117,7 +117,7 @@ class Lane:
             else:
                 self.mail(('nobody' if count % 3 == 1 else 'later' if count == 0 else 'bob') + '@contoso.com',
                           90000 if count % 5 == 2 else 200)
-                if count % 8 == 3 and not self.point.startswith(PLAIN):
+                if count % 8 == 0 and not self.point.startswith(PLAIN):
                     self.mail('later@short.example')
                     self.administer()
             count += 1
@@ -155,7 +155,17 @@ class Lane:
         self.format = other
         return done.returncode < 0
 
+    def quiet_life(self):
+        """What is held, given back and removed here goes through all the ends that follow."""
+        self.point = 'quiet'
+        self.edge.start()
+        for _ in range(2):
+            self.administer()
+        self.edge.stop()
+
     def run(self):
+        if not self.small:
+            self.quiet_life()
         for self.point in self.points:
             if self.point == 'recovery.quarantined':
                 with open(self.folder + '/spool/log/stranger', 'w', encoding='ascii') as file:

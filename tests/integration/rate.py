@@ -105,7 +105,8 @@ def main():
             edge.configure(edge.text.replace('  rate 30\n', '').replace('  rate 180\n', ''))
             edge.reload()
             wait_until(lambda: all(hop.count(domain) == count for domain, count in many.items()), 'the rest to go without a rate')
-            check('each once', len(hop.taken()) == 50 + sum(many.values()), len(hop.taken()))
+            wait_until(lambda: len(hop.taken()) >= 50 + sum(many.values()), 'all to be taken')
+            check('each once', len({one[1] for one in hop.taken()}) == len(hop.taken()) == 50 + sum(many.values()), len(hop.taken()))
         except BaseException:
             print('\n'.join(edge.process.lines[-30:]))
             raise

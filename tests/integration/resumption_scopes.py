@@ -4,6 +4,7 @@ another, whether both are listed or neither. Nor is it after the policy of its d
 configuration or in the store beside the running daemon. The host is OpenSSL's and reads in each ClientHello whether it
 brings a session to continue."""
 import os
+import ssl
 import sys
 import tempfile
 
@@ -68,6 +69,15 @@ def each_its_own(world, domains):
         world.send(domain, 'the third', 'resumed')
 
 
+def by_version(world, at_most):
+    """TLS 1.2 has tickets of another kind. The server's keys are new, so is the generation: nothing is known from before."""
+    world.hop.at_most = at_most
+    world.hop.show(world.shared)
+    world.use()
+    for domains in (LISTED, OTHERS):
+        each_its_own(world, domains)
+
+
 def another_policy(world):
     world.send('fabrikam.com', 'before', 'resumed')
     world.use(policy='  purpose client')
@@ -108,10 +118,24 @@ def another_in_the_store(world):
     check('which it was shown', str(by.shown), first)
     world.send('woodgrovebank.com', 'and again', 'resumed')
     second = issued('second', 60)
-    done = world.contoso.postern('cert', 'disable', first)
+    check('postern cert disable', str(world.contoso.postern('cert', 'disable', first).returncode), '0')
     by = world.send('woodgrovebank.com', 'when the store has another', 'new')
     check('which it was shown', str(by.shown), second)
     world.send('woodgrovebank.com', 'and again', 'resumed')
+    return first, second
+
+
+def another_under_a_warm_one(world, first, second):
+    """The connection stands open, and the store has another certificate."""
+    world.contoso.configure(world.contoso.text.replace('keep_idle 0s', 'keep_idle 10min'))
+    world.contoso.reload()
+    kept = world.send('woodgrovebank.com', 'kept', 'new')
+    check('the same connection', str(world.send('woodgrovebank.com', 'kept, again', 'new') is kept), 'True')
+    check('postern cert enable', str(world.contoso.postern('cert', 'enable', first).returncode), '0')
+    check('postern cert disable', str(world.contoso.postern('cert', 'disable', second).returncode), '0')
+    by = world.send('woodgrovebank.com', 'when the store has the first again', 'new')
+    check('another connection', str(by is kept), 'False')
+    check('which was shown it', str(by.shown), first)
 
 
 def main():
@@ -122,11 +146,11 @@ def main():
         world.hop = TlsHop(WOODGROVE[1], world.port, world.shared, world.root.certificate)
         world.contoso.start()
         try:
-            each_its_own(world, LISTED)
-            each_its_own(world, OTHERS)
+            by_version(world, ssl.TLSVersion.TLSv1_2)
+            by_version(world, None)
             another_policy(world)
             another_certificate(world)
-            another_in_the_store(world)
+            another_under_a_warm_one(world, *another_in_the_store(world))
         except BaseException:
             print('\n'.join(world.contoso.process.lines[-40:]))
             raise

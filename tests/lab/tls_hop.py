@@ -36,6 +36,7 @@ class Connection:
         self.offered = self.resumed = False
         self.shown = None  # SHA-256 of the client's certificate
         self.tls = self.ended = False
+        self.waiting = False  # a message is there, and not answered yet
         self._told, self._tell = os.pipe()
         self._deeds = []
 
@@ -181,7 +182,9 @@ class TlsHop:
         text = ''
         while (line := peer.hear()) != '.':
             text += line + '\n'
+        peer.waiting = True
         self.may_take.wait()
+        peer.waiting = False
         found = SUBJECT.search(text)
         peer.taken.append((tuple(recipients), found.group(1).strip() if found else ''))
         peer.say('250 2.0.0 taken')
