@@ -7,6 +7,8 @@
 
 namespace postern::queue {
 
+static constexpr std::size_t most_begun = 500;
+
 std::vector<MessageKey> QueueVerbs::candidates(const Selection& selection) const {
     if (selection.ids.empty()) {
         auto all = queue_.state_->parts.spool.keys();
@@ -51,17 +53,36 @@ std::vector<Schedule::DestinationState> QueueVerbs::destinations() const {
 
 void QueueVerbs::act(QueueVerb verb, const Selection& selection, const Told& told) {
     std::set<std::string> seen;
+    const auto begin = [&](const std::string& id) {
+        const auto why_not = act_on(verb, *key_of(id));
+        if (begun_.empty() || begun_.back().id != id) told(id, why_not);
+        if (begun_.size() >= most_begun) finish_all(told);
+    };
     list(selection, [&](const ListedMessage& one) {
-        const auto key = *key_of(one.message.id);
         if (!selection.ids.empty()) seen.insert(one.message.id);
-        if (one.unreadable.empty()) told(one.message.id, act_on(verb, key));
-        else if (verb == QueueVerb::remove) told(one.message.id, remove_unreadable(key));
+        if (one.unreadable.empty()) begin(one.message.id);
+        else if (verb == QueueVerb::remove) told(one.message.id, remove_unreadable(*key_of(one.message.id)));
         else told(one.message.id, one.unreadable);
         return true;
     });
+    finish_all(told);
     for (const auto& id : selection.ids)
         if (seen.insert(id).second) told(id, "is not in the queue, or not of that kind");
     queue_.state_->changed();
+}
+
+void QueueVerbs::finish_all(const Told& told) {
+    for (auto& one : std::exchange(begun_, {})) told(one.id, one.finish(one.recorded.get()));
+}
+
+void QueueVerbs::change(const MessageKey& key, QueuedMessage message,
+                        std::function<std::string(const Result<void>&)> finish) {
+    auto& state = *queue_.state_;
+    state.schedule.put(key, waiting_of(message), state.parts.now());
+    auto promise = std::make_shared<std::promise<Result<void>>>();
+    begun_.push_back({message.id, promise->get_future(), std::move(finish)});
+    state.keep(key, message);
+    state.parts.spool.update(message, [promise](Result<void> result) { promise->set_value(std::move(result)); });
 }
 
 std::string QueueVerbs::act_on(QueueVerb verb, const MessageKey& key) {
@@ -93,11 +114,15 @@ std::string QueueVerbs::retry(const MessageKey& key) {
     std::lock_guard lock(state.mutex);
     QueuedMessage message;
     if (auto why = at_rest(key, message); !why.empty()) return why;
-    auto waiting = waiting_of(message);
-    if (message.held || waiting.due.empty()) return "is held: see postern queue release";
+    const auto is_held = [](const QueuedRecipient& one) { return one.held; };
+    if (message.held || std::ranges::all_of(message.recipients, is_held)) return "is held: see postern queue release";
     const auto now = state.parts.now();
-    for (auto& due : waiting.due) due.next_attempt = now;
-    state.schedule.put(key, waiting, now);
+    for (auto& one : message.recipients)
+        if (!one.held) one.next_attempt = now;
+    // Kept: a restart, or a daemon that is started later, is to know it.
+    change(key, std::move(message), [](const Result<void>& recorded) {
+        return recorded ? std::string() : recorded.error().text + "; it is due as before after a restart";
+    });
     state.schedule.allow(key, now);
     return {};
 }
@@ -113,19 +138,23 @@ std::string QueueVerbs::remove(const MessageKey& key) {
         claim = state.schedule.claim_all(key);
     }
     if (!claim) return "is being delivered right now";
-    const auto removed = remove_and_wait(state.parts.spool, message.id);
-    {
-        std::lock_guard lock(state.mutex);
+    auto promise = std::make_shared<std::promise<Result<void>>>();
+    auto finish = [&state, key, message, claim = *claim](const Result<void>& removed) -> std::string {
+        std::unique_lock lock(state.mutex);
         if (!removed) {
-            state.schedule.unclaim(*claim, state.parts.now());
+            state.schedule.unclaim(claim, state.parts.now());
             return removed.error().text;
         }
         state.schedule.erase(key);
         state.forget(key);
-    }
-    for (const auto& one : message.recipients)
-        state.parts.log.warning("removed", "id=" + message.id + " from=<" + message.sender + "> to=<" + one.address +
-                                               ">: by postern queue remove");
+        lock.unlock();
+        for (const auto& one : message.recipients)
+            state.parts.log.warning("removed", "id=" + message.id + " from=<" + message.sender + "> to=<" +
+                                                   one.address + ">: by postern queue remove");
+        return {};
+    };
+    begun_.push_back({message.id, promise->get_future(), std::move(finish)});
+    state.parts.spool.remove(message.id, [promise](Result<void> result) { promise->set_value(std::move(result)); });
     return {};
 }
 
@@ -146,29 +175,24 @@ std::string QueueVerbs::remove_unreadable(const MessageKey& key) {
 
 std::string QueueVerbs::change_held(const MessageKey& key, bool held) {
     auto& state = *queue_.state_;
-    std::promise<Result<void>> promise;
-    auto future = promise.get_future();
-    {
-        std::lock_guard lock(state.mutex);
-        QueuedMessage message;
-        if (auto why = at_rest(key, message); !why.empty()) return why;
-        const auto is_held = [](const QueuedRecipient& one) { return one.held; };
-        const bool some_held = message.held || std::ranges::any_of(message.recipients, is_held);
-        if (held ? message.held : !some_held) return held ? "is held already" : "is not held";
-        const auto now = state.parts.now();
-        for (auto& one : message.recipients) {
-            if (held || (!message.held && !one.held)) continue;
-            one.next_attempt = now;
-            one.held = false;
-        }
-        message.held = held;
-        state.schedule.put(key, waiting_of(message), now);
-        state.keep(key, message);
-        state.parts.spool.update(message, [&](Result<void> result) { promise.set_value(std::move(result)); });
+    std::lock_guard lock(state.mutex);
+    QueuedMessage message;
+    if (auto why = at_rest(key, message); !why.empty()) return why;
+    const auto is_held = [](const QueuedRecipient& one) { return one.held; };
+    const bool some_held = message.held || std::ranges::any_of(message.recipients, is_held);
+    if (held ? message.held : !some_held) return held ? "is held already" : "is not held";
+    const auto now = state.parts.now();
+    for (auto& one : message.recipients) {
+        if (held || (!message.held && !one.held)) continue;
+        one.next_attempt = now;
+        one.held = false;
     }
-    if (const auto recorded = future.get(); !recorded)
-        return recorded.error().text + "; it is as before after a restart";
-    state.parts.log.info(held ? "held" : "released", "id=" + id_of(key) + ": by postern queue");
+    message.held = held;
+    change(key, std::move(message), [&state, key, held](const Result<void>& recorded) -> std::string {
+        if (!recorded) return recorded.error().text + "; it is as before after a restart";
+        state.parts.log.info(held ? "held" : "released", "id=" + id_of(key) + ": by postern queue");
+        return {};
+    });
     return {};
 }
 

@@ -2,6 +2,7 @@
 // the sender. All of it blocks: never on a worker.
 #pragma once
 
+#include <future>
 #include <queue/queue.hpp>
 #include <queue/selection.hpp>
 
@@ -29,8 +30,14 @@ public:
     void act(QueueVerb verb, const Selection& selection, const Told& told);
 
 private:
+    // Begun, and told when the disk has it: many are written with one sync.
+    struct Begun {
+        std::string id;
+        std::future<Result<void>> recorded;
+        std::function<std::string(const Result<void>&)> finish;  // why it was not done, or nothing
+    };
     // What a verb finds and leaves is decided under the queue's lock: a delivery may have ended since the list was
-    // made.
+    // made. Why it is not done, or nothing: it is, or is begun.
     std::string act_on(QueueVerb verb, const MessageKey& key);
     std::string retry(const MessageKey& key);
     std::string change_held(const MessageKey& key, bool held);
@@ -39,9 +46,13 @@ private:
     std::string remove_unreadable(const MessageKey& key);
     // Why it is not to be touched now; nothing, and `message` is what it is now. With the lock.
     std::string at_rest(const MessageKey& key, QueuedMessage& message);
+    void change(const MessageKey& key, QueuedMessage message,
+                std::function<std::string(const Result<void>&)> finish);  // with the lock
+    void finish_all(const Told& told);
     std::vector<MessageKey> candidates(const Selection& selection) const;
 
     Queue& queue_;
+    std::vector<Begun> begun_;
 };
 
 }  // namespace postern::queue

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <map>
@@ -152,27 +153,28 @@ TEST_CASE("a bounce by hand that cannot be stored says so, and leaves the messag
 }
 
 TEST_CASE("what an administrator does is done to the message as it is then, not as it was listed", "[queue]") {
-    for (const auto verb : {QueueVerb::hold, QueueVerb::bounce}) {
-        Fixture f;
-        const auto first = f.submit("a@a.example", {"b.example", "c.example"});
-        const auto second = f.submit("a@a.example", {"b.example", "c.example"});
-        Selection which;
-        which.all = true;
-        // The second one is delivered to its first recipient while the first one is dealt with.
-        auto told = [&, again = false](const std::string&, const std::string&) mutable {
-            if (std::exchange(again, true)) return;
-            const auto& later = first < second ? second : first;
-            for (auto batch = f.queue->claim({"smtp:Internet", "b.example", ""}, f.now); batch;
-                 batch = f.queue->claim({"smtp:Internet", "b.example", ""}, f.now))
-                if (batch->message.id == later)
-                    f.queue->settle_and_wait(*batch, {{VerdictKind::proceed, 250, "2.0.0", "250 ok", {}}}, "r", "none");
-        };
-        QueueVerbs(*f.queue).act(verb, which, told);
-        const auto& later = first < second ? second : first;
-        if (verb == QueueVerb::hold) CHECK(f.waiting_for(later) == Addresses{"x@c.example"});
-        for (const auto& line : f.log.lines)
-            CHECK_FALSE((line.find("bounced: id=" + later) == 0 && line.find("x@b.example") != std::string::npos));
-    }
+    Fixture f;
+    std::vector<std::string> ids{f.submit("a@a.example", {"b.example", "c.example"}),
+                                 f.submit("a@a.example", {"b.example", "c.example"})};
+    std::ranges::sort(ids);
+    const auto to_b = f.queue->claim({"smtp:Internet", "b.example", ""}, f.now);
+    const auto other = f.queue->claim({"smtp:Internet", "b.example", ""}, f.now);
+    REQUIRE((to_b && other));
+    const auto& later = to_b->message.id == ids[1] ? *to_b : *other;
+    f.queue->release(&later == &*to_b ? *other : *to_b);
+    Selection which;
+    which.all = true;
+    // The second one is delivered to its first recipient while the first one is dealt with.
+    QueueVerbs(*f.queue).act(QueueVerb::bounce, which, [&](const std::string& id, const std::string& why) {
+        CHECK(why.empty());
+        if (id == ids[0])
+            f.queue->settle_and_wait(later, {{VerdictKind::proceed, 250, "2.0.0", "250 ok", {}}}, "r", "none");
+    });
+    for (const auto& id : ids) CHECK(f.waiting_for(id).empty());
+    const auto bounced = [&](const std::string& line) {
+        return line.starts_with("bounced: id=" + ids[1]) && line.find("x@b.example") != std::string::npos;
+    };
+    CHECK(std::ranges::none_of(f.log.lines, bounced));
 }
 
 TEST_CASE("an id that is not in the queue is told, whatever else is done", "[queue]") {
@@ -196,4 +198,28 @@ TEST_CASE("a notice keeps the requirement that its return was chosen for", "[que
     const auto notice = f.queue->claim({"smtp:Internet", "listed.example", "mutual"}, f.now);
     REQUIRE(notice);
     CHECK(notice->message.recipients.front().requirement == "mutual");
+}
+
+TEST_CASE("a retry is known to whoever starts next", "[queue]") {
+    Fixture f;
+    const auto id = f.submit("a@a.example", {"b.example"});
+    f.outcome("b.example", VerdictKind::defer);
+    CHECK(f.spool->load(id)->recipients.front().next_attempt > f.now);
+    CHECK(f.act(QueueVerb::retry, id).empty());
+    CHECK(f.spool->load(id)->recipients.front().next_attempt == f.now);
+    CHECK(f.queue->claim({"smtp:Internet", "b.example", ""}, f.now));
+}
+
+TEST_CASE("many are removed, each told once, and nothing of them is left", "[queue]") {
+    Fixture f;
+    for (int i = 0; i < 1200; ++i) f.submit("a@a.example", {"b.example", "c.example"});
+    Selection which;
+    which.all = true;
+    std::map<std::string, int> told;
+    QueueVerbs(*f.queue).act(QueueVerb::remove, which,
+                             [&](const std::string& id, const std::string& why) { told[id] += why.empty() ? 1 : 100; });
+    CHECK(told.size() == 1200);
+    CHECK(std::ranges::all_of(told, [](const auto& one) { return one.second == 1; }));
+    CHECK(f.queue->size() == 0);
+    CHECK(f.spool->keys().empty());
 }
