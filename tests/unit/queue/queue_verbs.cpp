@@ -29,7 +29,7 @@ public:
         if (full) return Problem{"spool-failing", "no room"};
         return under_->begin();
     }
-    Result<Ref<MessageSource>> open(const std::string& id) override { return under_->open(id); }
+    Result<Ref<StoredBody>> open(const std::string& id) override { return under_->open(id); }
     Result<QueuedMessage> load(const std::string& id) override { return under_->load(id); }
     void update(const QueuedMessage& message, Done done) override { under_->update(message, std::move(done)); }
     void remove(const std::string& id, Done done) override { under_->remove(id, std::move(done)); }
