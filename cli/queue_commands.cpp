@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <app/control.hpp>
 #include <app/log_sink.hpp>
 #include <app/privileges.hpp>
 #include <app/queue_command.hpp>
+#include <boost/json.hpp>
+#include <charconv>
 #include <cli/queue_commands.hpp>
 #include <cli/terminal.hpp>
 #include <net/outbound.hpp>
@@ -16,6 +19,56 @@ int print_result(const VerbResult& result) {
     std::fflush(stdout);
     print(result.err, stderr);
     return result.status;
+}
+
+// A list of a million is asked for in pieces: neither side holds all of it.
+constexpr std::size_t piece = 4000;
+
+std::size_t limit_of(const std::vector<std::string>& words) {
+    const auto at = std::ranges::find(words, "--limit");
+    std::size_t limit = 0;
+    if (at == words.end() || at + 1 == words.end()) return 0;
+    (void)std::from_chars((at + 1)->data(), (at + 1)->data() + (at + 1)->size(), limit);
+    return limit;
+}
+
+// Prints what one answer holds; the last id in it.
+std::string print_piece(const std::string& out, bool as_json, bool first) {
+    std::string last;
+    if (!as_json) {
+        print(out);
+        for (std::size_t at = 0, end = 0; at < out.size(); at = end + 1) {
+            end = std::min(out.find('\n', at), out.size());
+            if (out[at] != ' ') last = out.substr(at, out.find(' ', at) - at);
+        }
+        return last;
+    }
+    const auto all = boost::json::parse(out).as_array();
+    for (const auto& one : all) {
+        print(std::exchange(first, false) ? "[" : ",");
+        print(boost::json::serialize(one));
+    }
+    return all.empty() ? last : std::string(all.back().at("id").as_string());
+}
+
+using Ask = std::function<Outcome<VerbResult>(const std::vector<std::string>&)>;
+
+Outcome<VerbResult> in_pieces(const Ask& ask, std::vector<std::string> words) {
+    auto left = limit_of(words);
+    const bool as_json = std::ranges::find(words, "--json") != words.end();
+    if (words.size() < 2 || words[1] != "list" || left <= piece) return ask(words);
+    words.insert(words.end(), {"--limit", "", "--after", ""});
+    for (bool first = true;; first = false) {
+        words[words.size() - 3] = std::to_string(std::min(left, piece));
+        auto result = ask(words);
+        if (!result || (first && result->status != 0)) return result;
+        words.back() = print_piece(result->out, as_json, first);
+        left -= std::min(left, piece);
+        // It says that there is more, and how to see it.
+        const bool more = !result->err.empty() && result->status == 0;
+        if (more && left > 0) continue;
+        return VerbResult{0, as_json ? "]\n" : "", more ? result->err : ""};
+    }
 }
 
 int failed(const Problem& problem) {
@@ -51,7 +104,10 @@ int by_ourselves(const Place& place, const std::vector<std::string>& words) {
     {
         queue::Queue queue(std::move(parts));
         if (auto recovered = queue.recover(); !recovered) return failed(recovered.error());
-        status = print_result(app::queue_command(queue, **opened, place.settings.log_file, words));
+        const auto ask = [&](const std::vector<std::string>& asked) -> Outcome<VerbResult> {
+            return app::queue_command(queue, **opened, place.settings.log_file, asked);
+        };
+        status = print_result(*in_pieces(ask, words));
         opened->reset();  // its threads end before the queue does
     }
     return status;
@@ -63,7 +119,10 @@ int queue_commands(const Place& place, const std::vector<std::string>& words) {
     if (words.size() >= 2 && words[1] == "--help") return print(app::queue_usage), 0;
     const bool converting = words.size() >= 2 && words[0] == "queue" && words[1] == "convert";
     if (!converting) {
-        const auto result = app::ask_daemon(place.settings.control_socket, words);
+        const auto ask = [&](const std::vector<std::string>& asked) {
+            return app::ask_daemon(place.settings.control_socket, asked);
+        };
+        const auto result = in_pieces(ask, words);
         if (result) return print_result(*result);
         if (result.failure.token != "no-daemon")
             return print("postern: " + result.failure.text + "\n", stderr), exit_no_daemon;

@@ -8,12 +8,12 @@
 
 namespace postern::app {
 
-// On the pool: it may read a million envelopes.
+// On threads of its own: it may read a million envelopes, and what it bounces waits for others to make the notices.
 static net::awaitable<VerbResult> ask_queue(const AdminParts& parts, std::vector<std::string> words) {
     auto work = [&] {
         return queue_command(parts.services.queue, parts.services.spool, parts.started->log_file, words);
     };
-    auto result = co_await net::off_loop(parts.services.pool, std::move(work));
+    auto result = co_await net::off_loop(parts.queue_pool, std::move(work));
     co_return result;
 }
 

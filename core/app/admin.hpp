@@ -8,11 +8,12 @@ namespace postern::app {
 struct AdminParts {
     std::function<std::shared_ptr<const net::Generation>()> current;
     const net::Services& services;
+    net::asio::thread_pool& queue_pool;  // for commands that look at the queue
     const Lifetimes& lifetimes;
     std::shared_ptr<const config::Settings> started;  // of the first generation
 };
 
-// On the loop; what may take long is done on the pool or the plugin's lane.
+// On the loop; what may take long is done on a pool or the plugin's lane.
 net::awaitable<VerbResult> answer(const AdminParts& parts, std::vector<std::string> words);
 
 }  // namespace postern::app

@@ -13,13 +13,23 @@ namespace asio = net::asio;
 namespace json = boost::json;
 using local = asio::local::stream_protocol;
 
-static constexpr std::size_t longest_request = 64u << 10;
+static constexpr std::size_t longest_request = 1u << 20;
+
+static VerbResult not_permitted(ControlAccess may) {
+    constexpr int no_permission = 77;  // sysexits.h
+    return {no_permission,
+            {},
+            may == ControlAccess::look
+                ? "postern: this changes something or shows mail: it is for members of control_change_group\n"
+                : "postern: this is for members of control_look_group or control_change_group\n"};
+}
 
 struct Control::State : std::enable_shared_from_this<State> {
     State(asio::io_context& io, ControlHandler& answer_with) : acceptor(io), handler(answer_with) {}
     local::acceptor acceptor;
     ControlHandler& handler;
     std::string path;
+    ControlGroups groups;
 
     net::awaitable<void> accept() {
         auto self = shared_from_this();
@@ -53,7 +63,12 @@ struct Control::State : std::enable_shared_from_this<State> {
         if (!error && parsed.is_array())
             for (const auto& word : parsed.as_array())
                 if (word.is_string()) words.emplace_back(word.as_string());
-        if (!words.empty()) result = co_await handler(std::move(words));
+        if (!words.empty()) {
+            const auto may = access_of(socket.native_handle(), groups);
+            if (may == ControlAccess::change || (may == ControlAccess::look && only_looks(words)))
+                result = co_await handler(std::move(words));
+            else result = not_permitted(may);
+        }
         const json::object answer{{"status", result.status}, {"out", result.out}, {"err", result.err}};
         const auto text = json::serialize(answer) + "\n";
         (void)co_await asio::async_write(socket, asio::buffer(text), net::no_throw);
@@ -62,16 +77,17 @@ struct Control::State : std::enable_shared_from_this<State> {
 
 Control::~Control() { close(); }
 
-Result<void> Control::listen(const std::string& path) {
+Result<void> Control::listen(const std::string& path, const ControlGroups& groups) {
     if (state_ && state_->path == path) return {};
     auto fresh = std::make_shared<State>(loop_, handler_);
     fresh->path = path;
+    fresh->groups = groups;
     std::error_code ignored;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
     ::unlink(path.c_str());
     net::error_code error;
     // The mode must hold from the first moment, not after a chmod.
-    const auto mask = ::umask(0117);
+    const auto mask = ::umask(groups.any() ? 0111 : 0117);
     fresh->acceptor.open(local(), error);
     if (!error) fresh->acceptor.bind(local::endpoint(path), error);
     ::umask(mask);

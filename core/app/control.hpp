@@ -1,7 +1,9 @@
 // The control socket: a Unix socket on which `postern` asks the running daemon. One request a connection: a JSON array
-// of words and a line end; the answer {"status": n, "out": "...", "err": "..."}. Owner and group only (mode 0660).
+// of words and a line end; the answer {"status": n, "out": "...", "err": "..."}. Owner and group only (mode 0660), or
+// whom control_access.hpp lets look or change.
 #pragma once
 
+#include <app/control_access.hpp>
 #include <base/failure.hpp>
 #include <functional>
 #include <net/asio.hpp>
@@ -17,7 +19,7 @@ class Control {
 public:
     Control(net::asio::io_context& loop, ControlHandler handler) : loop_(loop), handler_(std::move(handler)) {}
     ~Control();
-    Result<void> listen(const std::string& path);
+    Result<void> listen(const std::string& path, const ControlGroups& groups);
     void close();
 
 private:

@@ -56,7 +56,7 @@ private:
     Counters counters_;
     Alarms alarms_;
     asio::io_context loop_{1};
-    asio::thread_pool pool_{8}, token_pool_{2};
+    asio::thread_pool pool_{8}, token_pool_{2}, queue_pool_{2};
     asio::thread_pool reload_pool_{1};
     net::HandshakeMemory handshakes_;
     net::SourceRates rates_;
@@ -170,7 +170,8 @@ void Daemon::make_parts() {
     listeners_ = std::make_unique<Listeners>(*services_, workers_.all(), draining_);
     listeners_->on_crowd([this] { workers_.look_again(); });
     dispatcher_ = std::make_unique<Dispatcher>(loop_, *services_, workers_.all(), current);
-    admin_ = std::make_unique<AdminParts>(AdminParts{current, *services_, lifetimes_, generation_->settings});
+    admin_ =
+        std::make_unique<AdminParts>(AdminParts{current, *services_, queue_pool_, lifetimes_, generation_->settings});
     control_ = std::make_unique<Control>(
         loop_, [this](std::vector<std::string> words) { return answer(*admin_, std::move(words)); });
     // A reload may take its time; a session may not wait for a core.
@@ -296,7 +297,10 @@ bool Daemon::open_doors() {
         report(log_, {*closed}, "start-failed");
         return false;
     }
-    if (auto controlled = control_->listen(generation_->settings->control_socket); !controlled) {
+    const auto& settings = *generation_->settings;
+    const auto groups = control_groups(settings.control_look_group, settings.control_change_group);
+    const auto controlled = groups ? control_->listen(settings.control_socket, *groups) : Result<void>(groups.error());
+    if (!controlled) {
         log_.error("start-failed", controlled.error().text);
         return false;
     }
@@ -331,6 +335,7 @@ int Daemon::run() {
     }
     control_->close();
     workers_.stop();
+    queue_pool_.join();  // these wait for the next
     pool_.join();
     token_pool_.join();
     reload_pool_.join();

@@ -163,6 +163,8 @@ std::vector<config::ConfigProblem> not_before_start(const config::Settings& now,
     compare(now.user == next.user, "user");
     compare(now.workers == next.workers, "workers");
     compare(now.control_socket == next.control_socket, "control_socket");
+    compare(now.control_look_group == next.control_look_group, "control_look_group");
+    compare(now.control_change_group == next.control_change_group, "control_change_group");
     compare(now.resolver == next.resolver, "resolver");
     return warnings;
 }

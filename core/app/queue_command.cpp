@@ -3,6 +3,7 @@
 #include <app/queue_command.hpp>
 #include <boost/json.hpp>
 #include <charconv>
+#include <mail/address.hpp>
 #include <queue/queue_verbs.hpp>
 
 namespace postern::app {
@@ -18,7 +19,7 @@ const char* const queue_usage =
     "      try now; leave alone; let a held one go; drop without a word; give back to the sender\n"
     "      WHICH: ID..., --domain D, --sender ADDRESS|@D|'<>', --reason TEXT, --older 4h, --younger 10m, --held, "
     "--all\n"
-    "  trace ID|ADDRESS [--json]\n"
+    "  trace ID|ADDRESS|MESSAGE-ID [--limit N] [--json]\n"
     "      where a message is, what the last attempts said, and what log_file knows of it\n";
 
 namespace {
@@ -41,10 +42,28 @@ struct Words {
     std::string fault;
 };
 
+// As envelopes have it: whatever the case, and whichever form an internationalised name was typed in.
+std::string canonical(const std::string& domain) {
+    const auto known = mail::canonical_domain(domain);
+    return known ? *known : domain;
+}
+
+std::string canonical_address(std::string address) {
+    if (address.starts_with('<') && address.ends_with('>')) address = address.substr(1, address.size() - 2);
+    const auto at = address.rfind('@');
+    return at == std::string::npos ? address : address.substr(0, at + 1) + canonical(address.substr(at + 1));
+}
+
+std::string canonical_id(std::string id) {
+    for (auto& c : id) c = c >= 'a' && c <= 'f' ? static_cast<char>(c - 32) : c;
+    return id;
+}
+
 // The value of an option that has one; false: it is none of those.
 bool take_value(Words& into, const std::string& option, const std::string& value) {
-    if (option == "--domain") into.which.domain = value;
-    else if (option == "--sender") into.which.sender = value == "<>" ? std::string() : value;
+    if (option == "--domain") into.which.domain = canonical(value);
+    else if (option == "--sender") into.which.sender = canonical_address(value);
+    else if (option == "--after") into.which.after = value;
     else if (option == "--reason") into.which.reason = value;
     else if (option == "--older" || option == "--younger") {
         auto& age = option == "--older" ? into.which.older : into.which.younger;
@@ -67,7 +86,8 @@ Words parse(const std::vector<std::string>& words, std::size_t from) {
         else if (word == "--body") parsed.body = true;
         else if (word == "--held") parsed.which.held = true;
         else if (word == "--all") parsed.which.all = true;
-        else if (!word.starts_with("--")) parsed.which.ids.push_back(word);
+        else if (!word.starts_with("--"))
+            parsed.which.ids.push_back(queue::key_of(canonical_id(word)) ? canonical_id(word) : word);
         else if (i + 1 < words.size() && take_value(parsed, word, words[i + 1])) ++i;
         else parsed.fault = "there is no option " + word + (i + 1 < words.size() ? "" : ", or its value is missing");
     }
@@ -78,45 +98,52 @@ VerbResult usage(const std::string& fault) {
     return {exit_wrong_words, {}, (fault.empty() ? std::string() : "postern queue: " + fault + "\n") + queue_usage};
 }
 
+std::string_view state_of(const queue::ListedMessage& one) {
+    return !one.unreadable.empty() ? "unreadable"
+           : one.in_flight         ? "delivering"
+           : one.message.held      ? "held"
+                                   : "waiting";
+}
+
 json::object to_json(const queue::ListedMessage& one) {
     const auto& message = one.message;
     json::array recipients;
     for (const auto& to : message.recipients)
-        recipients.push_back(json::object{{"address", to.address},
+        recipients.push_back(json::object{{"address", escaped(to.address)},
                                           {"requirement", to.requirement},
+                                          {"held", message.held || to.held},
                                           {"attempts", to.attempts},
                                           {"next_attempt", utc(to.next_attempt)},
-                                          {"status", to.status},
-                                          {"text", to.text}});
+                                          {"status", escaped(to.status)},
+                                          {"text", escaped(to.text)},
+                                          {"notify", to.notify},
+                                          {"original_recipient", escaped(to.orcpt)}});
     return {{"id", message.id},
             {"received", utc(message.received)},
-            {"sender", message.sender},
+            {"sender", escaped(message.sender)},
             {"size", message.size},
             {"connector", message.connector},
             {"session", message.session},
             {"domain_secured", message.domain_secured},
-            {"state", one.in_flight  ? "delivering"
-                      : message.held ? "held"
-                                     : "waiting"},
+            {"envelope_id", escaped(message.envid)},
+            {"state", state_of(one)},
+            {"unreadable", escaped(one.unreadable)},
             {"recipients", std::move(recipients)}};
 }
 
 std::string to_text(const queue::ListedMessage& one, bool long_form) {
     const auto& message = one.message;
+    if (!one.unreadable.empty()) return message.id + "  unreadable\n    " + escaped(one.unreadable) + "\n";
     std::string text = message.id + "  " + utc(message.received) + "  " + std::to_string(message.size) + "  <" +
-                       message.sender + ">  " +
-                       (one.in_flight  ? "delivering"
-                        : message.held ? "held"
-                                       : "waiting") +
-                       "\n";
+                       escaped(message.sender) + ">  " + std::string(state_of(one)) + "\n";
     if (long_form)
         text += "    received by " + message.connector + " in session " + message.session +
                 (message.domain_secured ? ", domain-secured" : "") + "\n";
     for (const auto& to : message.recipients) {
-        text += "    to <" + to.address + ">";
+        text += "    to <" + escaped(to.address) + ">";
         if (!to.requirement.empty()) text += " " + to.requirement;
         text += ", " + std::to_string(to.attempts) + " attempts";
-        if (!message.held) text += ", next " + utc(to.next_attempt);
+        text += message.held || to.held ? ", held" : ", next " + utc(to.next_attempt);
         if (!to.text.empty()) text += "\n        " + to.status + " " + escaped(to.text);
         text += "\n";
     }
@@ -142,9 +169,10 @@ VerbResult list(queue::QueueVerbs& verbs, const Words& words, bool long_form) {
         else text += to_text(one, long_form);
         return true;
     });
-    if (words.json) return told_unread({count ? 0 : exit_nothing, json::serialize(all) + "\n", {}}, read);
-    if (count > words.limit) text += "and more: --limit N shows them\n";
-    return told_unread({count ? 0 : exit_nothing, std::move(text), count ? "" : "nothing of that kind waits\n"}, read);
+    const std::string more = count > words.limit ? "and more: --limit N shows them\n" : "";
+    if (words.json) return told_unread({count ? 0 : exit_nothing, json::serialize(all) + "\n", more}, read);
+    return told_unread({count ? 0 : exit_nothing, std::move(text), count ? more : "nothing of that kind waits\n"},
+                       read);
 }
 
 VerbResult destinations(const queue::QueueVerbs& verbs, const Words& words) {
@@ -195,27 +223,42 @@ VerbResult act(queue::QueueVerbs& verbs, queue::QueueVerb verb, const std::strin
     json::array all;
     VerbResult result;
     std::size_t done = 0, seen = 0;
-    const auto read =
-        verbs.act(verb, words.which, [&](const queue::QueuedMessage& message, const std::string& not_done) {
-            ++seen;
-            done += not_done.empty();
-            if (words.json)
-                all.push_back(json::object{{"id", message.id}, {"done", not_done.empty()}, {"why_not", not_done}});
-            else if (not_done.empty()) result.out += message.id + " " + done_word + "\n";
-            else result.err += message.id + " " + not_done + "\n";
-        });
+    const auto read = verbs.act(verb, words.which, [&](const std::string& id, const std::string& not_done) {
+        ++seen;
+        done += not_done.empty();
+        if (words.json) all.push_back(json::object{{"id", id}, {"done", not_done.empty()}, {"why_not", not_done}});
+        else if (not_done.empty()) result.out += id + " " + done_word + "\n";
+        else result.err += id + " " + not_done + "\n";
+    });
     if (words.json) result.out = json::serialize(all) + "\n";
     else if (seen == 0) result.err = "nothing of that kind waits\n";
     result.status = seen > 0 && done == seen ? 0 : exit_nothing;
     return told_unread(std::move(result), read);
 }
 
+// The lines of a message, by its id, also those of what its notice is about; by an address or a Message-ID those that
+// name it, and all of the messages whose Message-ID it is.
+std::vector<std::string> told_of(const std::string& log_file, const std::string& wanted, bool is_id, std::size_t most) {
+    if (is_id) return lines_with(log_file, wanted, most);
+    auto found = lines_with(log_file, "=<" + wanted + ">", most);
+    std::vector<std::string> ids;
+    for (const auto& line : found)
+        if (const auto at = line.find(" id=");
+            at != std::string::npos && line.find("message-id=<" + wanted) < line.size())
+            ids.push_back(line.substr(at + 1, line.find(' ', at + 1) - at - 1));
+    if (ids.empty()) return found;
+    found.clear();
+    for (const auto& id : ids)
+        for (auto& line : lines_with(log_file, id, most)) found.push_back(std::move(line));
+    return found;
+}
+
 // What waits of it, and what the log says of it, also where it is long gone.
 VerbResult trace(queue::QueueVerbs& verbs, const std::string& log_file, const std::vector<std::string>& words) {
     auto parsed = parse(words, 1);
     if (!parsed.fault.empty() || parsed.which.ids.size() != 1) return usage(parsed.fault);
-    const auto wanted = parsed.which.ids.front();
-    const bool is_id = queue::key_of(wanted).has_value();
+    const bool is_id = queue::key_of(parsed.which.ids.front()).has_value();
+    const auto wanted = is_id ? parsed.which.ids.front() : canonical_address(parsed.which.ids.front());
     if (!is_id) parsed.which.ids.clear();
     json::array waiting, lines;
     std::string text;
@@ -228,15 +271,14 @@ VerbResult trace(queue::QueueVerbs& verbs, const std::string& log_file, const st
         text += to_text(one, true);
         return waiting.size() < parsed.limit;
     });
-    std::vector<std::string> said;
-    if (!log_file.empty()) said = lines_with(log_file, is_id ? "id=" + wanted : "=<" + wanted + ">", parsed.limit);
+    const auto said = log_file.empty() ? std::vector<std::string>() : told_of(log_file, wanted, is_id, parsed.limit);
     for (const auto& line : said) {
-        lines.emplace_back(line);
+        lines.emplace_back(escaped(line));
         text += escaped(line) + "\n";
     }
     const bool found = !waiting.empty() || !lines.empty();
     if (parsed.json) text = json::serialize(json::object{{"waiting", waiting}, {"log", lines}}) + "\n";
-    std::string none = "nothing from or to " + wanted + " waits";
+    std::string none = is_id ? wanted + " does not wait" : "nothing from or to " + wanted + " waits";
     none += log_file.empty() ? "; what is gone stands in the log alone: set log_file, and trace finds it there\n"
                              : ", and " + log_file + " says nothing of it\n";
     return told_unread({found ? 0 : exit_nothing, text, found ? "" : none}, read);

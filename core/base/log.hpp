@@ -18,7 +18,7 @@ public:
     void error(std::string_view id, std::string_view text) { write(Severity::error, id, text); }
 };
 
-// `\x0a` for every control octet, so that nobody forges a line.
+// `\x0a` for every control octet and what is not UTF-8, so that nobody forges a line and every reader can read it.
 std::string escaped(std::string_view text);
 
 }  // namespace postern

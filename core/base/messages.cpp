@@ -56,6 +56,8 @@ static const Message catalogue[] = {
     {"delivered", Severity::info, "One recipient was delivered: id, from, to, relay, tls, status, delay."},
     {"deferred", Severity::info, "A delivery attempt failed for now: the line names cause and next attempt."},
     {"bounced", Severity::warning, "A recipient failed for good; a notice goes to the sender where there is one."},
+    {"notified", Severity::info,
+     "A notice about a message was queued for its sender; trace its id to see where it went."},
     {"held", Severity::warning,
      "A message is kept and not tried: a policy held it, or its notice could not be delivered to anybody; postern "
      "queue release ID."},

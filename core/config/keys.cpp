@@ -18,6 +18,12 @@ constexpr Key table[] = {
     {"", "state", path, "/var/lib/postern", "Folder in which plugins keep what survives a restart.", false, true},
     {"", "control_socket", path, "/run/postern/control", "Unix socket on which `postern` reaches the daemon.", false,
      true},
+    {"", "control_look_group", text, "",
+     "Group whose members may look by it: status, queue list and show, trace. Without it and the next one the socket "
+     "is "
+     "for its owner and group alone.",
+     false, true},
+    {"", "control_change_group", text, "", "Group whose members may do everything by it.", false, true},
     {"", "postmaster_notify", text, "", "Address that hears of alarms."},
     {"", "user", text, "", "Whom to become after the start as root; nobody else may read keys, spool and state then.",
      false, true},

@@ -112,6 +112,8 @@ void Loader::walk(const SettingsNode& top) {
     text(top, "log_file", settings_.log_file);
     text(top, "state", settings_.state);
     text(top, "control_socket", settings_.control_socket);
+    text(top, "control_look_group", settings_.control_look_group);
+    text(top, "control_change_group", settings_.control_change_group);
     text(top, "postmaster_notify", settings_.postmaster_notify);
     text(top, "user", settings_.user);
     text(top, "authserv_id", settings_.authserv_id);

@@ -152,6 +152,7 @@ struct Settings {
     std::shared_ptr<const SettingsNode> tree;  // what the files said, for those who ask what is in force
     std::string fqdn;
     std::string spool = "/var/spool/postern", state = "/var/lib/postern", control_socket = "/run/postern/control";
+    std::string control_look_group, control_change_group;
     std::string spool_format = "log";
     std::string log_file;                 // empty: none
     std::string postmaster_notify, user;  // user: whom to become after binding; empty = stay

@@ -135,7 +135,10 @@ void Downgrade::State::header_line(std::string_view line) {
 void Downgrade::State::end_header(bool whole) {
     const auto entity = entity_of(header);
     if (open.size() >= deepest) impossible("its parts are nested too deep");
-    if (entity.identity() && plan.impossible.empty() && (entity.multipart() || entity.nested_message())) {
+    // RFC 6532 3.7: what has an internationalised header section is encoded as a whole, since that cannot be touched.
+    const bool as_a_whole = entity.subtype == "global" && plan.taken == Taken::seven_bit;
+    const bool nested = entity.multipart() || (entity.nested_message() && !as_a_whole);
+    if (entity.identity() && plan.impossible.empty() && nested) {
         out += relabelled(entity, Encoding::none) + (whole ? "\r\n" : "");
         open.push_back({entity.multipart() ? entity.boundary : std::string(), entity.subtype == "signed"});
         within = entity.multipart() ? Within::between : Within::header;
@@ -203,7 +206,7 @@ void Downgrade::State::end_leaf(bool of_message) {
     // RFC 1847 2.1: a signature covers the encoded octets.
     if (is_signed()) impossible("a signed part would no longer be what was signed");
     // RFC 6533 4, 6: the types for other than ASCII may be encoded, those of RFC 2046 not.
-    const bool encodable = leaf.subtype == "global-delivery-status" || leaf.subtype == "global-headers";
+    const bool encodable = leaf.subtype.starts_with("global");
     if ((leaf.type == "message" && !encodable) || leaf.type == "multipart")
         impossible("a part of type " + leaf.type + "/" + leaf.subtype + " cannot be encoded");
     if (!leaf.identity()) impossible("a part that says " + leaf.encoding + " holds other octets");

@@ -47,6 +47,20 @@ std::optional<std::string> notify_value(std::string_view text) {
     return up;
 }
 
+std::string either_notify(std::string_view one, std::string_view other) {
+    if (one == other) return std::string(one);
+    const auto first = notify_of(one), second = notify_of(other);
+    const bool failure = first.failure || second.failure || one.empty() || other.empty();
+    std::string all;
+    const auto add = [&](bool asked, std::string_view word) {
+        if (asked) all.append(all.empty() ? "" : ",").append(word);
+    };
+    add(first.success || second.success, "SUCCESS");
+    add(failure, "FAILURE");
+    add(first.delay || second.delay, "DELAY");
+    return all;
+}
+
 std::optional<std::string> ret_value(std::string_view text) {
     auto up = upper(text);
     if (up != "FULL" && up != "HDRS") return std::nullopt;

@@ -16,6 +16,8 @@ struct Notify {
 // alone, nothing stands twice.
 std::optional<std::string> notify_value(std::string_view text);
 Notify notify_of(std::string_view canonical);
+// What is asked for where one recipient is named twice: all of both; empty, as where neither asked, is FAILURE then.
+std::string either_notify(std::string_view one, std::string_view other);
 
 std::optional<std::string> ret_value(std::string_view text);  // FULL or HDRS
 bool is_envid(std::string_view text);                         // xtext of at most 100 octets (RFC 3461 4.4)

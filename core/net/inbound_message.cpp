@@ -1,9 +1,25 @@
 #include <algorithm>
+#include <mail/header.hpp>
+#include <mail/notification.hpp>
 #include <net/await.hpp>
 #include <net/header_edits.hpp>
 #include <net/inbound_message.hpp>
+#include <unordered_map>
 
 namespace postern::net {
+
+static constexpr std::size_t longest_logged = 250;
+
+// As the log shows it, without brackets; empty where there is none.
+static std::string message_id_in(std::string_view header) {
+    for (const auto& field : mail::fields(header)) {
+        if (!mail::named(field, "Message-ID")) continue;
+        auto id = mail::unfolded(field.body);
+        if (id.starts_with('<')) id = id.substr(1, id.find('>') - 1);
+        return id.substr(0, longest_logged);
+    }
+    return {};
+}
 
 static mail::Reply storage_reply(queue::SpoolHealth health) {
     if (health == queue::SpoolHealth::full) return {452, "4.3.1", "storage is full, try again later"};
@@ -85,6 +101,7 @@ void InboundMessage::begin(const SessionFacts& session, const TransactionPolicy&
     // Of the body the machine knows it; our own fields may hold what the peer's did not.
     eight_bit_header_ = std::any_of(marked.header.begin(), marked.header.end(),
                                     [](char c) { return static_cast<unsigned char>(c) > 127; });
+    message_id_ = message_id_in(marked.header);
     if (store(marked.header, machine)) machine.header_stored();
 }
 
@@ -101,6 +118,7 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
     message.sender = transaction.sender.empty ? std::string() : transaction.sender.address();
     message.connector = session.connector->name;
     message.session = session.id;
+    message.message_id = message_id_;
     message.size = size_;
     message.eight_bit = eight_bit_header_ || transaction.has_bare_eight_bit;
     message.eight_bit_header = transaction.eight_bit_header;
@@ -111,6 +129,7 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
     message.held = hold_.has_value();
     message.domain_secured = policy.transaction().outcome.domain_secured;
     const auto& settings = *session.generation->settings;
+    std::unordered_map<std::string, std::size_t> places;
     message.known_sender = settings.accepted_domains.contains(transaction.sender.domain);
     for (std::size_t i = 0; i < transaction.recipients.size(); ++i) {
         const auto& path = transaction.recipients[i];
@@ -126,7 +145,14 @@ awaitable<queue::QueuedMessage> InboundMessage::envelope(const SessionFacts& ses
         recipient.hold_late_reject = accepted != settings.accepted_domains.end() && accepted->second.late_reject_holds;
         recipient.notify = transaction.wishes.at(i).notify;
         recipient.orcpt = transaction.wishes.at(i).orcpt;
-        message.recipients.push_back(std::move(recipient));
+        // Who is named twice gets it once, and hears what was asked in either place.
+        const auto [before, first] = places.emplace(recipient.address, message.recipients.size());
+        if (first) {
+            message.recipients.push_back(std::move(recipient));
+        } else {
+            auto& known = message.recipients[before->second];
+            known.notify = mail::either_notify(known.notify, recipient.notify);
+        }
     }
     co_return message;
 }

@@ -33,7 +33,7 @@ private:
     std::optional<std::string> hold_;  // why it is held
     std::string reroute_;              // the send connector that takes it
     std::unique_ptr<queue::Incoming> incoming_;
-    std::string id_;
+    std::string id_, message_id_;
     std::uint64_t size_ = 0;
     bool eight_bit_header_ = false;
 };

@@ -144,18 +144,23 @@ private:
         return {};
     }
 
+    void keep_copy(const std::string& name, const std::string& octets) const {
+        const Descriptor copy(
+            ::open((spool_.folder_ + "/damaged/" + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+        auto whole = octets;
+        iovec piece{whole.data(), whole.size()};
+        if (copy.good()) (void)Disk::real().write_at(copy.get(), {&piece, 1}, 0);
+    }
+
     void keep_damaged(const Segment& segment, const Scanned& scanned) {
         for (const auto& [from, to] : scanned.damaged) {
             std::string octets;
             const auto name = segment_name(segment.number) + "-" + std::to_string(from);
-            const Descriptor copy(
-                ::open((spool_.folder_ + "/damaged/" + name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-            if (copy.good() && read_whole_at(segment.file.get(), from, octets, static_cast<std::size_t>(to - from))) {
-                iovec piece{octets.data(), octets.size()};
-                (void)Disk::real().write_at(copy.get(), {&piece, 1}, 0);
-            }
+            if (read_whole_at(segment.file.get(), from, octets, static_cast<std::size_t>(to - from)))
+                keep_copy(name, octets);
             damaged_.push_back(segment_name(segment.number) + ": octets " + std::to_string(from) + " to " +
                                std::to_string(to) + " cannot be read; a copy is in damaged/" + name);
+            unread_records_ = true;
         }
     }
 
@@ -179,12 +184,13 @@ private:
         auto envelope = record.payload;
         if (change.kind == RecordKind::message) {
             const auto parts = message_parts(record.payload);
-            if (!parts) return damaged(key, "a record that does not fit together");
+            if (!parts) return damaged(key, record, "a record that does not fit together");
             envelope = parts->envelope;
             change.in_file = parts->header.in_file != 0;
         }
         auto message = parse_envelope(envelope);
-        if (!message || message->id != id_of(key)) return damaged(key, "an envelope that this version does not know");
+        if (!message || message->id != id_of(key))
+            return damaged(key, record, "an envelope that this version does not know");
         auto& one = replayed_[key];
         if (change.kind == RecordKind::message) {
             one = {};
@@ -197,7 +203,12 @@ private:
         one.waiting = waiting_of(*message);
     }
 
-    void damaged(const MessageKey& key, const std::string& why) { damaged_.push_back(id_of(key) + ": has " + why); }
+    // Its place in the log will be used again.
+    void damaged(const MessageKey& key, const FoundRecord& record, const std::string& why) {
+        keep_copy(id_of(key) + ".record", std::string(record.payload));
+        damaged_.push_back(id_of(key) + ": has " + why + "; a copy is in damaged/" + id_of(key) + ".record");
+        unread_records_ = true;
+    }
 
     static Place place_of(const Change& message) {
         return {message.segment, message.at, message.length, 0, 0, 0, message.in_file, false};
@@ -242,11 +253,8 @@ private:
     void restore(const MessageKey& key, Place place, Waiting waiting, bool changed) {
         if (place.in_file) {
             std::error_code error;
-            if (!fs::exists(spool_.body_path(key), error)) {
-                damaged_.push_back(id_of(key) + ": its body " + spool_.body_path(key) + " is missing");
-                spool_.places_.forget_in_index(key);
-                return;
-            }
+            // An error says nothing of it: the delivery will.
+            if (!fs::exists(spool_.body_path(key), error) && !error) return without_body(key, place);
             bodies_.insert(id_of(key));
         }
         if (changed) spool_.places_.restore_changed(key, place, waiting);
@@ -254,7 +262,15 @@ private:
         found_(std::move(waiting));
     }
 
-    // Without a record that names it a file was never acknowledged, or was delivered.
+    void without_body(const MessageKey& key, const Place& place) {
+        if (const auto envelope = spool_.read_envelope(key, place)) keep_copy(id_of(key) + ".envelope", *envelope);
+        damaged_.push_back(id_of(key) + ": its body " + spool_.body_path(key) +
+                           " is missing; its envelope is in damaged/" + id_of(key) + ".envelope");
+        spool_.places_.forget_in_index(key);
+    }
+
+    // Without a record that names it a file was never acknowledged, or was delivered; unless that record is among those
+    // that could not be read.
     void settle_bodies() {
         std::error_code error;
         std::vector<std::string> names;
@@ -262,8 +278,9 @@ private:
             names.push_back(entry.path().filename());
         for (const auto& name : names) {
             if (bodies_.contains(name)) continue;
-            if (key_of(name)) fs::remove(spool_.folder_ + "/bodies/" + name, error);
-            else set_aside("bodies/" + name, "is no body of this spool");
+            if (!key_of(name)) set_aside("bodies/" + name, "is no body of this spool");
+            else if (unread_records_) set_aside("bodies/" + name, "no record names it that can be read");
+            else fs::remove(spool_.folder_ + "/bodies/" + name, error);
         }
     }
 
@@ -274,6 +291,7 @@ private:
     std::unordered_map<MessageKey, Replayed, MessageKeyHash> replayed_;
     std::set<std::string> bodies_;
     LogPosition end_;
+    bool unread_records_ = false;
 };
 
 Result<void> LogSpool::recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) {

@@ -25,7 +25,11 @@ Problem problem(const std::string& what, const std::string& path) {
     return {"spool-failing", what + " " + path + ": " + std::strerror(errno)};
 }
 
-Problem unknown(const std::string& id) { return {"spool-damaged", "no message " + id + " is in the spool"}; }
+Problem unknown(const std::string& id) { return {"not-in-spool", "no message " + id + " is in the spool"}; }
+
+Problem lost(const MessageKey& key) {
+    return {"spool-damaged", id_of(key) + ": the segment of the log that held it is gone"};
+}
 
 std::int64_t now_ticks() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
@@ -264,7 +268,7 @@ Result<std::string> LogSpool::read_body_record(const MessageKey& key) const {
     for (;;) {
         const auto place = place_of(key);
         if (!place) return place.error();
-        Result<std::string> read = unknown(id_of(key));
+        Result<std::string> read = lost(key);
         if (const auto segment = segments_.get(place->body_segment))
             read = read_record(*segment, place->body_at, place->body_length, RecordKind::message, key);
         if (read) return read;
@@ -276,7 +280,7 @@ Result<std::string> LogSpool::read_body_record(const MessageKey& key) const {
 Result<std::string> LogSpool::read_envelope(const MessageKey& key, const Place& place) const {
     const bool apart = place.envelope_segment != 0;
     const auto segment = segments_.get(apart ? place.envelope_segment : place.body_segment);
-    if (!segment) return unknown(id_of(key));
+    if (!segment) return lost(key);
     if (apart) return read_record(*segment, place.envelope_at, place.envelope_length, RecordKind::envelope, key);
     auto read = read_record(*segment, place.body_at, place.body_length, RecordKind::message, key);
     if (!read) return read;

@@ -118,10 +118,9 @@ LogWriter::Batch LogWriter::next_batch() {
 
 Result<void> LogWriter::make_room(std::uint64_t octets) {
     if (segment_ && durable_ + octets <= segment_->size) return {};
-    auto next = parts_.segments.begin_next(last_number_, durable_, first_block_);
+    // An envelope with many recipients may be longer than a segment is as a rule.
+    auto next = parts_.segments.begin_next(last_number_, durable_, block + octets, first_block_);
     if (!next) return next.error();
-    if (block + octets > (*next)->size)
-        return Problem{"spool-failing", (*next)->path + " is too small for this message"};
     segment_ = *next;
     // Until the first batch is durable the one before stays the last that is believed.
     parts_.segment_begun();

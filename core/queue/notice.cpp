@@ -68,7 +68,13 @@ std::string for_people(const QueuedMessage& message, const std::vector<Reported>
     return text;
 }
 
-std::string_view host_of(std::string_view relay) { return relay.substr(0, relay.find('[')); }
+// The name in "NAME[ADDRESS]:PORT"; where it is the address itself, as a literal (RFC 3464 2.1.2).
+std::string host_of(std::string_view relay) {
+    const auto open = std::min(relay.find('['), relay.size());
+    const auto name = relay.substr(0, open), literal = relay.substr(open, relay.find(']') - open);
+    return std::string(name) == literal.substr(std::min<std::size_t>(1, literal.size())) ? std::string(literal) + "]"
+                                                                                         : std::string(name);
+}
 
 // RFC 3464 2.2, 2.3.
 std::string for_machines(const QueuedMessage& message, const std::vector<Reported>& reports, std::string_view fqdn,
@@ -90,15 +96,16 @@ std::string for_machines(const QueuedMessage& message, const std::vector<Reporte
     return text;
 }
 
-std::string part(std::string_view boundary, std::string_view type, std::string_view content) {
+std::string part(std::string_view boundary, std::string_view type, std::string_view content, bool binary = false) {
     auto text = "--" + std::string(boundary) + "\r\nContent-Type: " + std::string(type) + "\r\n";
-    if (!mail::is_ascii(content)) text += "Content-Transfer-Encoding: 8bit\r\n";
+    if (binary) text += "Content-Transfer-Encoding: binary\r\n";
+    else if (!mail::is_ascii(content)) text += "Content-Transfer-Encoding: 8bit\r\n";
     return text + "\r\n" + std::string(content) + "\r\n";
 }
 
-QueuedMessage envelope_to(const QueuedMessage& message, std::string id, Time now) {
+QueuedMessage envelope_to(const QueuedMessage& message, const std::string& id, Time now) {
     QueuedMessage envelope;
-    envelope.id = std::move(id);
+    envelope.id = id;
     envelope.received = now;
     envelope.connector = "notice";
     envelope.session = message.session;
@@ -113,8 +120,8 @@ QueuedMessage envelope_to(const QueuedMessage& message, std::string id, Time now
 
 }  // namespace
 
-Notice notice(const QueuedMessage& message, const std::vector<Reported>& reports, std::string_view fqdn, std::string id,
-              Time now, const Returned& returned) {
+Notice notice(const QueuedMessage& message, const std::vector<Reported>& reports, std::string_view fqdn,
+              const std::string& id, Time now, const Returned& returned) {
     const std::string host(fqdn);
     const auto people = for_people(message, reports, fqdn);
     const auto machines = for_machines(message, reports, fqdn, now);
@@ -133,14 +140,19 @@ Notice notice(const QueuedMessage& message, const std::vector<Reported>& reports
                        "Content-Type: multipart/report; report-type=" + (global ? "global-" : "") +
                        "delivery-status;\r\n\tboundary=\"" + boundary + "\"\r\n";
     const bool eight_bit = global || !mail::is_ascii(people) || !mail::is_ascii(returned.octets);
-    if (eight_bit) text += "Content-Transfer-Encoding: 8bit\r\n";
+    const bool binary = message.binary && returned.whole;
+    if (binary) text += "Content-Transfer-Encoding: binary\r\n";
+    else if (eight_bit) text += "Content-Transfer-Encoding: 8bit\r\n";
     text += "\r\n" + part(boundary, "text/plain; charset=utf-8", people) +
             part(boundary, global ? "message/global-delivery-status" : "message/delivery-status", machines);
     const auto* headers_type = global_header ? "message/global-headers" : "text/rfc822-headers";
     const auto* whole_type = global_header ? "message/global" : "message/rfc822";
-    if (!returned.octets.empty()) text += part(boundary, returned.whole ? whole_type : headers_type, returned.octets);
+    if (!returned.octets.empty())
+        text += part(boundary, returned.whole ? whole_type : headers_type, returned.octets, binary);
     text += "--" + boundary + "--\r\n";
-    Notice made{envelope_to(message, std::move(id), now), std::move(text)};
+    Notice made{envelope_to(message, id, now), std::move(text)};
+    made.envelope.message_id = id + "@" + host;
+    made.envelope.binary = binary;
     made.envelope.eight_bit = eight_bit || !mail::is_ascii(message.sender);
     made.envelope.eight_bit_header = made.envelope.smtputf8 = !mail::is_ascii(message.sender);
     made.envelope.size = made.text.size();

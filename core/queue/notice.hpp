@@ -56,13 +56,17 @@ struct Returned {
 // back demands mutual TLS, too; and so does all but a failure (RFC 3461 4.3).
 Returned returned_part(Spool& spool, const QueuedMessage& message, const std::vector<Reported>& reports,
                        bool mutual_way_back);
+// Of a whole message its header section alone, no line longer than RFC 5322 allows.
+void keep_header(Returned& returned);
+// A server that takes 7 bits alone can be given it, converted: a notice that could not be delivered tells nobody.
+bool fits_everywhere(const std::string& text);
 
 struct Notice {
     QueuedMessage envelope;  // to the sender of `message`, from nobody
     std::string text;
 };
-Notice notice(const QueuedMessage& message, const std::vector<Reported>& reports, std::string_view fqdn, std::string id,
-              Time now, const Returned& returned);
+Notice notice(const QueuedMessage& message, const std::vector<Reported>& reports, std::string_view fqdn,
+              const std::string& id, Time now, const Returned& returned);
 
 std::string rfc5322_date(Time time);
 

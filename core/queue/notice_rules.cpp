@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <mail/downgrade.hpp>
 #include <mail/notification.hpp>
 #include <queue/notice.hpp>
 
@@ -6,6 +7,7 @@ namespace postern::queue {
 
 // A longer message goes back as its header section: a notice is not to be a way of doubling mail.
 static constexpr std::uint64_t returned_octets = 64u << 10;
+static constexpr std::size_t longest_line = 998;  // RFC 5322 2.1.1
 
 std::optional<Reported> to_report(const Attempt& attempt) {
     const auto& [message, recipient, outcome, retry, relay, final_delivery, now, by_hand] = attempt;
@@ -52,6 +54,35 @@ static bool secured(const QueuedMessage& message) {
                        [](const QueuedRecipient& one) { return one.requirement.starts_with("mutual"); });
 }
 
+static bool has_long_lines(std::string_view octets) {
+    while (!octets.empty()) {
+        const auto end = std::min(octets.find("\r\n"), octets.size());
+        if (end > longest_line) return true;
+        octets.remove_prefix(std::min(octets.size(), end + 2));
+    }
+    return false;
+}
+
+void keep_header(Returned& returned) {
+    returned.whole = false;
+    std::string_view rest = returned.octets;
+    const auto end = rest.find("\r\n\r\n");
+    // Cut within the header section: up to its last whole line.
+    const auto last = end != std::string_view::npos ? end : rest.rfind("\r\n");
+    rest = rest.substr(0, last == std::string_view::npos ? 0 : last + 2);
+    std::string lines;
+    while (!rest.empty()) {
+        const auto line = rest.substr(0, rest.find("\r\n"));
+        rest.remove_prefix(line.size() + 2);
+        // Not in the middle of a character.
+        auto length = std::min(line.size(), longest_line);
+        while (length > 0 && length < line.size() && (static_cast<unsigned char>(line[length]) & 0xc0u) == 0x80u)
+            --length;
+        lines.append(line.substr(0, length)).append("\r\n");
+    }
+    returned.octets = std::move(lines);
+}
+
 Returned returned_part(Spool& spool, const QueuedMessage& message, const std::vector<Reported>& reports,
                        bool mutual_way_back) {
     Returned returned;
@@ -59,18 +90,22 @@ Returned returned_part(Spool& spool, const QueuedMessage& message, const std::ve
     if (!source) return returned;
     const bool failed =
         std::any_of(reports.begin(), reports.end(), [](const Reported& one) { return one.action == Action::failed; });
-    returned.whole = failed && message.ret != "HDRS" && message.size <= returned_octets && !message.binary &&
-                     (mutual_way_back || !secured(message));
+    returned.whole =
+        failed && message.ret != "HDRS" && message.size <= returned_octets && (mutual_way_back || !secured(message));
     returned.octets.resize(static_cast<std::size_t>(std::min(message.size, returned_octets)));
     const auto count =
         (*source)->read_at(0, {reinterpret_cast<std::uint8_t*>(returned.octets.data()), returned.octets.size()});
-    returned.whole &= count && *count == message.size;
     returned.octets.resize(count ? *count : 0);
-    if (returned.whole) return returned;
-    const auto end = returned.octets.find("\r\n\r\n");
-    // Cut within the header section: up to its last whole line.
-    returned.octets.resize(end != std::string::npos ? end + 2 : returned.octets.rfind("\r\n") + 2);
+    returned.whole &= returned.octets.size() == message.size && (message.binary || !has_long_lines(returned.octets));
+    if (!returned.whole) keep_header(returned);
     return returned;
+}
+
+bool fits_everywhere(const std::string& text) {
+    mail::Downgrade survey(mail::Taken::seven_bit);
+    survey.feed(text);
+    survey.finish();
+    return survey.plan().impossible.empty();
 }
 
 }  // namespace postern::queue

@@ -56,6 +56,11 @@ bool Queue::State::adopt(const MessageKey& key) {
     return loaded.has_value();
 }
 
+Result<QueuedMessage> Queue::State::current(const MessageKey& key) const {
+    if (const auto known = kept(key)) return *known;
+    return parts.spool.load(id_of(key));
+}
+
 void Queue::State::changed() {
     std::function<void()> call;
     {
@@ -131,6 +136,7 @@ void Queue::submit(std::unique_ptr<Incoming> incoming, QueuedMessage message, Do
         state_->parts.log.info(
             "queued", "id=" + kept->id + " from=<" + kept->sender + "> size=" + std::to_string(kept->size) +
                           " recipients=" + std::to_string(kept->recipients.size()) + " session=" + kept->session +
+                          (kept->message_id.empty() ? "" : " message-id=<" + kept->message_id + ">") +
                           (kept->domain_secured ? " domain-secured" : ""));
         {
             std::lock_guard lock(state_->mutex);

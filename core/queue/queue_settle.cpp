@@ -12,6 +12,8 @@ namespace {
 
 // Beyond any schedule; a release brings it back.
 const Time never{std::chrono::seconds(7258118400)};
+// Where its notice could not be stored.
+constexpr std::chrono::minutes told_again{5};
 
 std::string line(const QueuedMessage& message, const QueuedRecipient& one, std::string_view relay, std::string_view tls,
                  Time now) {
@@ -28,6 +30,7 @@ struct Settling {
     config::Retry retry;
     Time now;
     std::vector<Reported> reports = {};
+    std::vector<QueuedRecipient> given_up = {};  // of which their sender is to be told
 
     // True: it is done with, one way or the other.
     bool settle(QueuedRecipient& one, const smtp::RecipientOutcome& outcome) {
@@ -35,7 +38,9 @@ struct Settling {
         const Attempt attempt{
             message, one, outcome, retry, relay, parts.is_final(destination), now, destination.route == "queue:bounce"};
         const bool expired = attempt.expired(), holds = to_be_held(attempt);
-        if (auto report = to_report(attempt)) {
+        auto report = to_report(attempt);
+        const bool tells_failure = report && report->action == Action::failed;
+        if (report) {
             one.delay_notified |= report->action == Action::delayed;
             reports.push_back(std::move(*report));
         }
@@ -53,6 +58,7 @@ struct Settling {
             parts.log.warning("bounced", line(message, one, relay, tls, now) + " (" + text +
                                              (expired ? "; tried until it expired" : "") + ")");
             if (holds) hold(one);
+            if (tells_failure) given_up.push_back(one);
             return !holds;
         }
         parts.counters.add("postern_messages_deferred_total", way);
@@ -97,8 +103,26 @@ struct Settled {
     std::vector<QueuedRecipient> deferred;
     std::set<std::string> of_batch;
     std::vector<Reported> reports;
-    bool hold = false;  // nobody can be told
+    std::vector<QueuedRecipient> given_up;
     std::function<void()> done;
+
+    // The notice could not be stored: nothing of what it was to tell has happened yet.
+    void untold(Log& log, Time again) {
+        for (auto& one : deferred) {
+            const auto told = [&](const Reported& report) {
+                return report.action == Action::delayed && report.recipient == one.address;
+            };
+            if (std::ranges::any_of(reports, told)) one.delay_notified = false;
+        }
+        for (auto& one : given_up) {
+            one.next_attempt = again;
+            log.warning("deferred", "id=" + batch.message.id + " to=<" + one.address +
+                                        "> its sender could not be told, for the spool failed: it is kept, and tried "
+                                        "again in " +
+                                        std::to_string(std::chrono::seconds(told_again).count()) + "s");
+            deferred.push_back(std::move(one));
+        }
+    }
 };
 
 void Queue::settle(const Batch& batch, const std::vector<smtp::RecipientOutcome>& outcomes, const std::string& relay,
@@ -116,6 +140,7 @@ void Queue::settle(const Batch& batch, const std::vector<smtp::RecipientOutcome>
         if (!settling.settle(one, outcomes[i])) settled->deferred.push_back(std::move(one));
     }
     settled->reports = std::move(settling.reports);
+    settled->given_up = std::move(settling.given_up);
     if (relay != "none") {
         std::lock_guard lock(state_->mutex);
         state_->schedule.works(batch.destination);
@@ -125,9 +150,7 @@ void Queue::settle(const Batch& batch, const std::vector<smtp::RecipientOutcome>
     auto tell = [this, settled] {
         notify(settled->batch.message, settled->reports, [this, settled](bool told) {
             crash_point("settle.told");
-            settled->hold = !told && std::ranges::any_of(settled->reports, [](const Reported& one) {
-                return one.action == Action::failed;
-            });
+            if (!told) settled->untold(state_->parts.log, state_->parts.now() + told_again);
             record(settled);
         });
     };
@@ -147,12 +170,6 @@ void Queue::record(const std::shared_ptr<Settled>& settled) {
     QueuedMessage after = *before;
     take_over(after, settled->deferred, settled->of_batch);
     after.held |= !after.recipients.empty() && std::ranges::all_of(after.recipients, &QueuedRecipient::held);
-    if (settled->hold && after.recipients.empty()) {
-        after = *before;
-        after.held = true;
-        state_->parts.log.warning("held", "id=" + after.id + " to=<" + settled->reports.front().recipient +
-                                              "> nobody can be told; postern queue shows it");
-    }
     const bool gone = after.recipients.empty();
     state_->keep(key, after);
     auto recorded = [this, settled, key, gone](const Result<void>& result) {
@@ -190,12 +207,22 @@ void Queue::notify(const QueuedMessage& message, const std::vector<Reported>& re
     auto& parts = state_->parts;
     QueuedRecipient back;
     back.domain = message.sender.substr(message.sender.rfind('@') + 1);
-    const bool mutual = parts.router({}, back).requirement.starts_with("mutual");
-    const auto returned = returned_part(parts.spool, message, reports, mutual);
-    auto made = notice(message, reports, parts.fqdn, parts.spool.new_id(), parts.now(), returned);
+    const auto way_back = parts.router({}, back).requirement;
+    auto returned = returned_part(parts.spool, message, reports, way_back.starts_with("mutual"));
+    const auto id = parts.spool.new_id();
+    auto made = notice(message, reports, parts.fqdn, id, parts.now(), returned);
+    if (returned.whole && !fits_everywhere(made.text)) {
+        keep_header(returned);
+        made = notice(message, reports, parts.fqdn, id, parts.now(), returned);
+    }
+    // What it returns was chosen for this way: whatever the lists say later, it takes no lesser one.
+    made.envelope.recipients.front().requirement = way_back;
     auto incoming = parts.spool.begin();
     if (!incoming || !(*incoming)->append(made.text)) return told(false);
     auto queued = [this, message, envelope = made.envelope, told = std::move(told)](const Result<void>& result) {
+        if (result)
+            state_->parts.log.info("notified",
+                                   "id=" + message.id + " from=<" + message.sender + "> notice=" + envelope.id);
         if (result && state_->parts.on_notice) state_->parts.on_notice(message, envelope);
         told(result.has_value());
     };

@@ -28,6 +28,8 @@ struct Queue::State {
     std::shared_ptr<const QueuedMessage> kept(const MessageKey& key) const;
     // The schedule tracks it from here on, as it is now; false: it is not there, or only just coming in.
     bool adopt(const MessageKey& key);
+    // As it is now; may read the disk.
+    Result<QueuedMessage> current(const MessageKey& key) const;
 
     // Without the mutex:
     void changed();

@@ -56,8 +56,6 @@ struct MessageHeader {
 };
 static_assert(sizeof(MessageHeader) == 24);
 
-inline constexpr std::uint32_t longest_record = 8u << 20;
-
 // The header is left empty: the writer knows the segment. Any thread.
 std::string message_record(const MessageKey& key, std::string_view envelope, const MessageHeader& body,
                            std::string_view octets);

@@ -105,11 +105,14 @@ Result<void> Segments::make_ready() {
     return {};
 }
 
-Result<void> Segments::take_over(Segment& segment, const std::string& spare) {
+Result<void> Segments::take_over(Segment& segment, const std::string& spare, std::uint64_t octets) {
     if (!disk_.rename(spare, segment.path)) return problem("cannot rename", spare);
     crash_point("segment.renamed");
     segment.file = Descriptor(disk_.create(segment.path));
     struct stat status {};
+    if (segment.file.good() && ::fstat(segment.file.get(), &status) == 0 &&
+        static_cast<std::uint64_t>(status.st_size) < octets && !disk_.allocate(segment.file.get(), octets))
+        return problem("cannot make room in", segment.path);
     if (!segment.file.good() || ::fstat(segment.file.get(), &status) != 0) return problem("cannot open", segment.path);
     segment.size = static_cast<std::uint64_t>(status.st_size);
     if (!disk_.sync_folder(folder_)) return problem("cannot sync", folder_);
@@ -118,7 +121,7 @@ Result<void> Segments::take_over(Segment& segment, const std::string& spare) {
 }
 
 Result<std::shared_ptr<Segment>> Segments::begin_next(std::uint32_t previous, std::uint64_t previous_valid,
-                                                      std::string& first_block) {
+                                                      std::uint64_t octets, std::string& first_block) {
     std::string spare;
     {
         std::lock_guard lock(mutex_);
@@ -135,7 +138,7 @@ Result<std::shared_ptr<Segment>> Segments::begin_next(std::uint32_t previous, st
     auto segment = std::make_shared<Segment>();
     segment->number = ++last_;  // never given again, whatever happens now
     segment->path = folder_ + "/" + segment_name(segment->number);
-    if (auto taken = take_over(*segment, spare); !taken) {
+    if (auto taken = take_over(*segment, spare, octets); !taken) {
         disk_.unlink(segment->path);
         return taken.error();
     }

@@ -17,10 +17,10 @@ public:
     // Every segment in the folder by number; those that were never used go. What is foreign or damaged is named.
     Result<void> find(std::vector<std::string>& foreign);
 
-    // The one to write to after `previous`, which may be believed up to there. Its first block is in `first_block` and
-    // becomes durable with what is written behind it.
+    // The one to write to after `previous`, which may be believed up to there; it has room for `octets`. Its first
+    // block is in `first_block` and becomes durable with what is written behind it.
     Result<std::shared_ptr<Segment>> begin_next(std::uint32_t previous, std::uint64_t previous_valid,
-                                                std::string& first_block);
+                                                std::uint64_t octets, std::string& first_block);
     // One spare, written through so that a sync of it has no sizes or extents to record. Blocks long.
     Result<void> make_ready();
     // Nothing in it is needed any more: spare or gone. Whoever reads it still goes on.
@@ -36,7 +36,7 @@ public:
 private:
     Result<std::string> fresh_spare(bool written_through);
     std::string spare_name();
-    Result<void> take_over(Segment& segment, const std::string& spare);
+    Result<void> take_over(Segment& segment, const std::string& spare, std::uint64_t octets);
 
     Disk& disk_;
     std::string folder_;

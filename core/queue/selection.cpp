@@ -8,9 +8,12 @@ bool Selection::empty() const {
     return ids.empty() && domain.empty() && !sender && reason.empty() && !older && !younger && !held && !all;
 }
 
+bool Selection::takes_any() const { return domain.empty() && !sender && reason.empty() && !older && !younger && !held; }
+
 bool Selection::takes(const QueuedMessage& message, Time now) const {
     if (!ids.empty() && std::ranges::find(ids, message.id) == ids.end()) return false;
-    if (held && !message.held) return false;
+    const auto is_held = [](const QueuedRecipient& one) { return one.held; };
+    if (held && !message.held && std::ranges::none_of(message.recipients, is_held)) return false;
     if (sender) {
         const bool whole_domain = sender->starts_with('@');
         if (whole_domain ? !message.sender.ends_with(*sender) : message.sender != *sender) return false;

@@ -37,6 +37,7 @@ struct QueuedMessage {
     std::string sender;     // without brackets, empty for <>
     std::string connector;  // receive connector, or "notice"
     std::string session;
+    std::string message_id;  // of its header, for the log line at its arrival alone: not stored
     std::uint64_t size = 0;
     bool eight_bit = false;         // 8-bit octets are in it
     bool eight_bit_header = false;  // some of them in the header section

@@ -3,6 +3,7 @@
 administrator does holds over a restart. Both spool formats, and moving from one to the other."""
 import json
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -48,6 +49,12 @@ def the_same_words(edge, ids):
     check('with what the log says of it', [one['id'] for one in traced['waiting']] == [ids[1]] and
           any('queued:' in line for line in traced['log']) and all(ids[1] in line for line in traced['log']), traced)
     check('by reason', len(listed(edge, '--reason', 'refused')) >= 1 and not listed(edge, '--reason', 'no such words'))
+    check('whatever the case', listed(edge, '--domain', 'CONTOSO.com') and listed(edge, '--sender', '<load@Example.ORG>') and
+          listed(edge, ids[0].lower()))
+    bounded = edge.postern('queue', 'list', '--json', '--limit', '1')
+    check('a bounded list is bounded as JSON, too, and says so', len(json.loads(bounded.stdout)) == 1 and '--limit' in bounded.stderr)
+    check('in pieces', [one['id'] for one in listed(edge, '--after', ids[0])] == ids[1:])
+    check('trace finds by Message-ID', 'queued:' in do(edge, 0, 'trace', '<m1@example.org>'))
     check('by several at once', [one['id'] for one in listed(edge, ids[0], ids[1], '--sender', 'load@example.org', '--domain',
                                                              'contoso.com', '--younger', '1h')] == ids[:2])
     shown = json.loads(do(edge, 0, 'queue', 'show', ids[0], '--json'))
@@ -64,9 +71,13 @@ def change(edge, ids):
     do(edge, 1, 'queue', 'hold', ids[0])
     check('held ones are found', [one['id'] for one in listed(edge, '--held')] == [ids[0]])
     do(edge, 1, 'queue', 'retry', ids[0])
+    said = do(edge, 1, 'queue', 'hold', ids[2], '0' * 18)
+    check('of several ids those that are not there are told', f'{ids[2]} is held' in said and '0' * 18 + ' is not in the queue' in said, said)
+    do(edge, 0, 'queue', 'release', ids[2])
     done = json.loads(do(edge, 0, 'queue', 'remove', ids[1], '--json'))
     check('what was done as JSON', done == [{'id': ids[1], 'done': True, 'why_not': ''}], done)
     check('trace finds what became of one that is gone', 'removed:' in do(edge, 0, 'trace', ids[1]))
+    check('by its Message-ID, too', 'removed:' in do(edge, 0, 'trace', 'm1@example.org'))
     check('what is removed is gone', [one['id'] for one in listed(edge)] == [ids[0], *ids[2:]], listed(edge))
 
 
@@ -78,7 +89,7 @@ def main():
         text += f'log_file {folder}/events\n'
         edge = Edge(BUILD, folder, 'posternd', '127.0.0.1', port, text).start()
         for number in range(5):
-            check(f'message {number} is taken', send_one(port, f's{number}', 'the body\r\n', f'bob{number}@contoso.com'))
+            check(f'message {number} is taken', send_one(port, f's{number}\r\nMessage-ID: <m{number}@example.org>', 'the body\r\n', f'bob{number}@contoso.com'))
         ids = [one['id'] for one in listed(edge)]
         wait_until(lambda: all(one['state'] == 'waiting' for one in listed(edge)) and
                    json.loads(do(edge, 0, 'queue', 'destinations', '--json'))[0]['put_off_until'], 'the dead hop to be put off')
@@ -102,6 +113,8 @@ def main():
         check('moved back', '4 messages moved' in do(edge, 0, 'queue', 'convert', 'log'))
         edge.configure(text)
 
+        # Whichever of them was tried last: the daemon that starts next knows that all are due.
+        do(edge, 0, 'queue', 'retry', ids[0], *ids[3:])
         sink = Sink(folder + '/taken', hop)
         edge.start()
         check('one spool, one process', edge.postern('queue', 'convert', 'files').returncode == 75)
@@ -119,11 +132,26 @@ def main():
         sink.close()
         check('another is taken', send_one(port, 'unwanted', 'x\r\n'))
         wait_until(lambda: listed(edge) and listed(edge)[0]['state'] == 'waiting', 'it to wait')
-        do(edge, 0, 'queue', 'bounce', listed(edge)[0]['id'])
+        unwanted = listed(edge)[0]['id']
+        do(edge, 0, 'queue', 'bounce', unwanted)
         back = listed(edge)
         check('a bounced one goes back to its sender', len(back) == 1 and back[0]['sender'] == '' and
               back[0]['recipients'][0]['address'] == 'load@example.org', back)
+        check('trace leads from it to its notice, and back', back[0]['id'] in do(edge, 0, 'trace', unwanted) and
+              unwanted in do(edge, 0, 'trace', back[0]['id']))
+        several(edge, port)
         edge.stop()
+
+
+def several(edge, port):
+    """Many at once, as xargs -P would."""
+    for number in range(12):
+        check(f'message {number} of many is taken', send_one(port, f'many{number}', 'x\r\n'))
+    wanted = [one['id'] for one in listed(edge, '--domain', 'contoso.com')]
+    wait_until(lambda: all(one['state'] == 'waiting' for one in listed(edge, *wanted)), 'all of them to wait')
+    bouncing = [subprocess.Popen(edge.command('queue', 'bounce', one), stdout=subprocess.DEVNULL) for one in wanted]
+    check('many bounces at once all end', [one.wait(100) for one in bouncing] == [0] * 12)
+    check('and all went back', len(listed(edge, '--sender', '<>')) >= 12)
 
 
 main()

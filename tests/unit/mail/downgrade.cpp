@@ -65,6 +65,16 @@ TEST_CASE("a message within a message is converted inside", "[downgrade]") {
           "Subject: in\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=E4\r\n");
 }
 
+TEST_CASE("an internationalised message within a message is encoded as a whole for a 7-bit server", "[downgrade]") {
+    const std::string head =
+        "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/global\r\n";
+    const std::string inner = "Subject: \xc3\xbc\r\n\r\nx";
+    const auto message = head + "Content-Transfer-Encoding: 8bit\r\n\r\n" + inner + "\r\n--b--\r\n";
+    CHECK(converted(message) ==
+          head + "Content-Transfer-Encoding: base64\r\n\r\n" + postern::mail::to_base64(inner) + "\r\n--b--\r\n");
+    CHECK(surveyed(message, Taken::eight_bit, 100).impossible.empty());
+}
+
 TEST_CASE("binary data becomes base64 for a server that takes 8 bits, and 8-bit text stays", "[downgrade]") {
     const std::string data("\0\r\x01\n\r\n\xff", 7);
     const auto message =

@@ -46,3 +46,11 @@ TEST_CASE("UTF-8 is the shortest form or none", "[dsn]") {
     for (const auto* bad : {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"})
         CHECK_FALSE(is_utf8(bad));
 }
+
+TEST_CASE("a recipient that is named twice is told of what either asked", "[notification]") {
+    CHECK(either_notify("", "").empty());
+    CHECK(either_notify("NEVER", "NEVER") == "NEVER");
+    CHECK(either_notify("NEVER", "") == "FAILURE");
+    CHECK(either_notify("NEVER", "DELAY") == "DELAY");
+    CHECK(either_notify("SUCCESS", "FAILURE,DELAY") == "SUCCESS,FAILURE,DELAY");
+}

@@ -75,8 +75,8 @@ public:
         std::string said;
         Selection selection;
         selection.ids = {ids_.at(name)};
-        auto told = [&](const QueuedMessage& message, const std::string& not_done) {
-            said += named(message.id) + (not_done.empty() ? " done" : " " + not_done);
+        auto told = [&](const std::string& id, const std::string& not_done) {
+            said += named(id) + (not_done.empty() ? " done" : " " + not_done);
         };
         CHECK(QueueVerbs(*queue_).act(verb, selection, told).has_value());
         return said;

@@ -267,6 +267,33 @@ TEST_CASE("a disk that fails at the n-th call, for every n, loses nothing that w
         }
 }
 
+TEST_CASE("an envelope longer than a segment is recorded, and overwrites nothing", "[log-spool]") {
+    Folder folder;
+    std::vector<std::string> ids;
+    {
+        auto first = start(folder.name);
+        for (int i = 0; i < 3; ++i) {
+            ids.push_back(first.spool->new_id());
+            REQUIRE(store(*first.spool, ids.back(), "message").has_value());
+        }
+        auto long_one = message(ids[1], 7, 3000);
+        for (auto& to : long_one.recipients) to.text = std::string(900, 't');
+        CHECK(update_and_wait(*first.spool, long_one).has_value());
+        ids.push_back(first.spool->new_id());
+        REQUIRE(store(*first.spool, ids.back(), "message").has_value());
+        crash(folder.name, folder.name + "-crashed");
+    }
+    auto again = start(folder.name + "-crashed");
+    CHECK(again.damaged.empty());
+    CHECK(again.waiting.size() == ids.size());
+    for (const auto& id : ids) CHECK(octets_of(*again.spool, id) == "message");
+    const auto loaded = again.spool->load(ids[1]);
+    REQUIRE(loaded.has_value());
+    CHECK(loaded->recipients.size() == 3000);
+    again.spool.reset();
+    fs::remove_all(folder.name + "-crashed");
+}
+
 TEST_CASE("segments of which little is needed are compacted and used again; nothing is lost on the way",
           "[log-spool]") {
     Folder folder;

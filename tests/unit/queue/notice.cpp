@@ -149,6 +149,42 @@ TEST_CASE("internationalised addresses make a global report", "[notice]") {
     CHECK_THAT(made.text, Catch::Contains("Final-Recipient: utf-8; \xc3\xb6@b.example\r\n"));
 }
 
+TEST_CASE("a notice names the host that spoke, by its literal where it has no name", "[notice]") {
+    Case one;
+    auto attempt = one.attempt();
+    attempt.relay = "192.0.2.1[192.0.2.1]:25";
+    CHECK_THAT(notice(one.message, {*to_report(attempt)}, "mail1.contoso.com", "ID1", one.message.received, {}).text,
+               Catch::Contains("\r\nRemote-MTA: dns; [192.0.2.1]\r\n"));
+}
+
+TEST_CASE("of a header section no line is longer than a line may be, and none ends within a character", "[notice]") {
+    Returned returned{"A: " + std::string(2000, 'x') + "\r\nB: " + std::string(994, 'x') + "\xc3\xa4\r\n\r\nbody\r\n",
+                      true};
+    keep_header(returned);
+    CHECK_FALSE(returned.whole);
+    CHECK(returned.octets == "A: " + std::string(995, 'x') + "\r\nB: " + std::string(994, 'x') + "\r\n");
+    for (const std::string broken : {"", "X: no line end", "\r"}) {
+        Returned one{broken, true};
+        keep_header(one);
+        CHECK(one.octets.empty());
+    }
+}
+
+TEST_CASE("a notice that no 7-bit server could be given is known", "[notice]") {
+    Case one;
+    const Returned text{
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xc3\xa4\r\n", true};
+    CHECK(fits_everywhere(text_of(one, text)));
+    const Returned header{"Subject: \xe4\r\n\r\nx\r\n", true};
+    CHECK_FALSE(fits_everywhere(text_of(one, header)));
+    CHECK(fits_everywhere(text_of(one, {"Subject: \xe4\r\n", false})));
+    one.message.binary = true;
+    const Returned binary{std::string("Content-Transfer-Encoding: binary\r\n\r\n\0\n\r", 39) + "\xff", true};
+    const auto made = notice(one.message, {*to_report(one.attempt())}, "mail1.contoso.com", "ID1", {}, binary);
+    CHECK(made.envelope.binary);
+    CHECK(fits_everywhere(made.text));
+}
+
 TEST_CASE("what a notice needs to know survives the spool", "[notice]") {
     QueuedMessage one;
     one.id = "1A";
