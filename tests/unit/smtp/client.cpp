@@ -86,6 +86,16 @@ TEST_CASE("where TLS is required the envelope never travels in clear", "[client]
     CHECK(refused.session.failure()->token == "starttls-refused");
 }
 
+TEST_CASE("a greeting of 5xx is for good only where nothing has to be proven", "[client]") {
+    for (const auto policy : {TlsPolicy::none, TlsPolicy::opportunistic, TlsPolicy::required}) {
+        Script script(policy);
+        script.hear("554 5.3.2 no service\r\n");
+        REQUIRE(script.session.failure());
+        CHECK(script.session.failure()->permanent == (policy != TlsPolicy::required));
+        CHECK(script.session.failure()->status == (policy == TlsPolicy::required ? "4.3.2" : "5.3.2"));
+    }
+}
+
 TEST_CASE("text behind the 220 of STARTTLS breaks the session", "[client]") {
     Script script(TlsPolicy::opportunistic);
     script.hear("220 hi\r\n");
