@@ -124,3 +124,29 @@ TEST_CASE("the reference page is the table (posternd --print-reference > docs/co
     page << file.rdbuf();
     CHECK(page.str() == reference_page());
 }
+
+TEST_CASE("what DNS is validated by", "[config]") {
+    Folder folder;
+    const auto file = folder.write("postern.conf",
+                                   "fqdn mail1.contoso.com\nresolver {\n  dnssec on\n  trust_anchor /etc/anchors\n  "
+                                   "insecure {\n    Corp.Contoso.com\n  }\n}\n");
+    const auto loaded = load(file);
+    REQUIRE(loaded.settings);
+    const auto& resolver = loaded.settings->resolver;
+    CHECK(resolver.dnssec == Dnssec::on);
+    CHECK(resolver.trust_anchor == "/etc/anchors");
+    CHECK(resolver.trust_anchor_named);
+    CHECK(resolver.insecure == std::vector<std::string>{"corp.contoso.com"});
+    CHECK(loaded.settings->resolver_place.line == 4);
+    const auto plain = load(folder.write("plain.conf", "fqdn mail1.contoso.com\n"));
+    REQUIRE(plain.settings);
+    CHECK(plain.settings->resolver.dnssec == Dnssec::log);
+    CHECK(plain.settings->resolver.trust_anchor == "/usr/share/dns/root.key");
+    CHECK_FALSE(plain.settings->resolver.trust_anchor_named);
+    const auto all = problems_of(folder,
+                                 "fqdn mail1.contoso.com\nresolver {\n  dnssec maybe\n  insecure {\n    "
+                                 ".contoso.com\n    bad..name\n  }\n}\n");
+    CHECK(has(all, "postern.conf:3: dnssec: \"maybe\" is none of off, log, on"));
+    CHECK(has(all, "postern.conf:5: .contoso.com: is a zone with all below it"));
+    CHECK(has(all, "postern.conf:6: "));
+}
