@@ -54,8 +54,25 @@ bool OutboundDelivery::is_own_name(std::string_view name) const {
            std::ranges::any_of(settings.receive_connectors, [&](const auto& one) { return same(one.fqdn); });
 }
 
+// RFC 5321 4.1.3: [192.0.2.1], [IPv6:2001:db8::1] is where it goes. Empty: a domain.
+static std::string address_literal(std::string_view domain) {
+    if (!domain.starts_with('[') || !domain.ends_with(']')) return {};
+    domain = domain.substr(1, domain.size() - 2);
+    constexpr std::string_view six = "ipv6:";
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    if (std::ranges::equal(domain.substr(0, six.size()), six, {}, lower)) domain.remove_prefix(six.size());
+    return std::string(domain);
+}
+
 awaitable<std::vector<OutboundDelivery::Target>> OutboundDelivery::exchangers() {
     std::vector<Target> targets;
+    if (auto literal = address_literal(destination_.domain); !literal.empty()) {
+        error_code error;
+        asio::ip::make_address(literal, error);
+        if (error) fail({}, "5.1.3", destination_.domain + " is no address that mail can go to", true);
+        else targets.push_back({std::move(literal), connector_->port, 0});
+        co_return targets;
+    }
     auto answer = co_await services_.resolver.mail_hosts(destination_.domain);
     if (!answer) {
         fail({}, answer.failure.token, answer.failure.text, answer.failure.token.starts_with('5'));

@@ -48,6 +48,8 @@ std::string objection(const std::string& file) {
         std::fflush(ear);
         objected = first_sentence(std::string(said, size));
         if (status != 0 && objected.empty()) objected = ub_strerror(status);
+        // Another context of this process may have spoken meanwhile.
+        if (status == 0 && objected.find("anchor") == std::string::npos) objected.clear();
     }
     if (ear) std::fclose(ear);
     std::free(said);

@@ -105,7 +105,7 @@ class Hosts(World):
                 session.sendmail('bob@contoso.com', f'eve@{domain}', message('bob@contoso.com', f'eve@{domain}', domain))
 
     def goes(self, name, *wanted):
-        domain = f'{name}.example'
+        domain = name if name.startswith('[') else f'{name}.example'
         since = self.contoso.process.mark()
         self.relay(domain)
         line = self.contoso.process.wait_for(f'to=<eve@{domain}>', since)
@@ -150,6 +150,13 @@ def aliases(world):
     world.goes('loop', 'deferred:', 'status=4.4.3')
 
 
+def literals(world):
+    world.goes(f'[{FIRST}]', 'delivered:', f'relay={FIRST}[{FIRST}]')
+    world.goes('[IPv6:::1]', 'delivered:', 'relay=::1[::1]')
+    world.goes('[127.0.0.9]', 'deferred:', 'status=4.4.4', 'is at 127.0.0.9', 'allow_destinations')
+    world.goes('[IPv6:::ffff:127.0.0.9]', 'deferred:', 'status=4.4.4', 'is at 127.0.0.9', 'allow_destinations')
+
+
 def nowhere(world):
     world.goes('nxdomain', 'bounced:', 'status=5.1.2')
     world.goes('nowhere', 'bounced:', 'status=5.4.4', 'neither a mail host nor an address')
@@ -192,7 +199,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         world = Hosts(sys.argv[1], folder)
         try:
-            for scenario in (ordered, families, forbidden, aliases, nowhere, ourselves, shut, hanging, discarded):
+            for scenario in (ordered, families, forbidden, aliases, literals, nowhere, ourselves, shut, hanging, discarded):
                 scenario(world)
         except BaseException:
             print('\n'.join(world.contoso.process.lines[-40:]))

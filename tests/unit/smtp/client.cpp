@@ -197,6 +197,15 @@ TEST_CASE("552 to RCPT means 452", "[client]") {
     CHECK(script.outcomes.at(0).code == 552);
 }
 
+TEST_CASE("a reply out of place defers with a status that there is", "[client]") {
+    Offered script("SIZE", short_message());
+    script.hear("250 ok\r\n");
+    script.hear("354 go\r\n");
+    script.hear("250 ok\r\n");
+    CHECK(script.outcomes.at(0).kind == VerdictKind::defer);
+    CHECK(script.outcomes.at(0).status == "4.5.0");
+}
+
 TEST_CASE("what the sender asked about notices is passed on where the server knows DSN", "[client]") {
     auto asked = short_message();
     asked.ret = "HDRS";
