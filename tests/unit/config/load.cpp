@@ -150,3 +150,17 @@ TEST_CASE("what DNS is validated by", "[config]") {
     CHECK(has(all, "postern.conf:5: .contoso.com: is a zone with all below it"));
     CHECK(has(all, "postern.conf:6: "));
 }
+
+TEST_CASE("a smart host is a name or an address, and its port stands apart", "[config]") {
+    Folder folder;
+    const auto told = [&](const std::string& host) {
+        return problems_of(folder, "fqdn mail1.contoso.com\nsend_connector Hub {\n  smart_host " + host + "\n}\n");
+    };
+    for (const auto* good : {"hub", "hub.contoso.com", "192.0.2.1", "2001:db8::1"})
+        CHECK_FALSE(has(told(good), "smart_host"));
+    CHECK(has(told("hub.contoso.com:2525"),
+              "postern.conf:3: smart_host: \"hub.contoso.com:2525\" is no host name or "
+              "address; its port is a key of its own"));
+    CHECK(has(told("hub..com"), "is no host name or address"));
+    CHECK(has(told("192.0.2.0/24"), "is no host name or address"));
+}
