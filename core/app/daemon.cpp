@@ -162,7 +162,7 @@ void Daemon::make_parts() {
         tell(Event::notice, {{"queue_id", about.id}, {"recipient", about.sender}, {"notice_id", notice.id}});
     };
     queue_ = std::make_unique<queue::Queue>(std::move(parts));
-    resolver_ = std::make_unique<net::Resolver>(loop_, generation_->settings->resolver);
+    resolver_ = std::make_unique<net::Resolver>(loop_, generation_->settings->resolver, log_, counters_);
     services_ = std::make_unique<net::Services>(
         net::Services{log_, counters_, alarms_, *plugins_, *spool_, *queue_, *resolver_, pool_, handshakes_,
                       [this](auto question) { announce(*services_, workers_.first(), std::move(question)); },

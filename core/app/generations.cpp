@@ -55,6 +55,24 @@ void place_problems(const config::Settings& settings, const std::string& text,
     }
 }
 
+// `on` without an anchor would validate nothing: refused. `log` does its best, and says that it is nothing.
+void check_trust_anchor(const config::Settings& settings, std::vector<config::ConfigProblem>& problems) {
+    const auto& resolver = settings.resolver;
+    const bool on = resolver.dnssec == config::Dnssec::on;
+    if (resolver.dnssec == config::Dnssec::off && !resolver.trust_anchor_named) return;
+    const auto fault = net::trust_anchor_fault(resolver.trust_anchor);
+    if (fault.empty()) return;
+    const auto& place = settings.resolver_place;
+    const std::string remedy =
+        resolver.trust_anchor_named
+            ? ""
+            : "; install the package dns-root-data, or name a file of your own with trust_anchor";
+    problems.push_back({place.file.empty() ? settings.file : place.file, place.line, "resolver",
+                        fault + (on ? ": dnssec on cannot validate anything" : ": DNS answers are not validated") +
+                            remedy + (on ? "" : ", or say dnssec off"),
+                        !on && !resolver.trust_anchor_named});
+}
+
 void load_scopes(net::Generation& generation, std::vector<config::ConfigProblem>& problems) {
     auto* judge = generation.providers->judge;
     if (!judge) return;
@@ -111,6 +129,7 @@ Built build(const std::string& file, std::uint64_t number, plugins::PluginSet& p
     generation->settings = loaded.settings;
     append(built.problems, plugins.load(loaded.settings->plugin_folder, loaded.settings->plugins));
     append(built.problems, plugins.check(loaded.settings->plugins));
+    check_trust_anchor(*loaded.settings, built.problems);
     if (!loaded.settings->scripts_folder.empty()) load_scripts(*generation, built.problems);
     if (!fatal(built.problems)) {
         plugins.start(loaded.settings->plugins);

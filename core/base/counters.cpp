@@ -39,6 +39,8 @@ std::span<const CounterEntry> counter_catalogue() {
         {"postern_observer_dropped_total", counter,
          "Protocol log records that a full lane did not take: the log is incomplete, mail was not delayed."},
         {"postern_log_write_failures_total", counter, "Protocol log records lost to a full or failing disk."},
+        {"postern_dns_bogus_total", counter,
+         "DNS answers that failed validation or could not be validated, by whether they were used (dnssec log)."},
         {"postern_queue_messages", gauge, "Messages in the queue now."},
         {"postern_generation", gauge, "Generation of the configuration in force."},
         {"postern_alarm", gauge, "1 while the alarm stands, by alarm and subject; postern status shows its text."},

@@ -71,7 +71,10 @@ static const Message catalogue[] = {
     {"certificate-failure", Severity::error,
      "Mail for a listed domain is deferred because its server did not prove the domain."},
     {"domain-waiting", Severity::error, "Nothing was delivered to a listed domain for 24 hours."},
-    {"resolver-failed", Severity::warning, "A DNS look-up failed; the mail concerned is deferred."},
+    {"dns-bogus", Severity::warning,
+     "A DNS answer failed DNSSEC validation, or could not be validated; said once an hour and name, of a hundred "
+     "names. The line says why, "
+     "whether it was used (dnssec log) or its mail waits (dnssec on), and what to do."},
     {"control-failed", Severity::warning, "A command on the control socket could not be carried out."},
 };
 

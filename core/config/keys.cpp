@@ -40,7 +40,15 @@ constexpr Key table[] = {
     {"resolver", "forward", list, "", "Resolvers to ask, address:port; the system's where left out."},
     {"resolver", "stub", list, "",
      "Zones with the server that has each: `corp.contoso.com 10.0.0.53:53`; asked first."},
-    {"resolver", "dnssec", text, "log", "on, log or off."},
+    {"resolver", "dnssec", text, "log",
+     "What becomes of a DNS answer that fails validation. off: nothing is validated; log: a warning tells of it, and "
+     "it "
+     "is used; on: it is not used, its mail waits (4.4.3). Unsigned zones are used by all three."},
+    {"resolver", "trust_anchor", path, "/usr/share/dns/root.key",
+     "File of DS or DNSKEY records that validation begins from; Debian's package dns-root-data has the root's. Without "
+     "it `log` validates nothing and warns, and `on` is refused."},
+    {"resolver", "insecure", list, "",
+     "Zones that are not validated (RFC 7646): those of your own, with all below them, that the public tree denies."},
     {"", "tls_send_domain_secure_list", list, "", "Domains to which mail goes only over mutual TLS."},
     {"", "tls_receive_domain_secure_list", list, "", "Domains from which mail comes only over mutual TLS."},
     {"", "intermediates", list, "", "Files of intermediate certificates for every partner."},

@@ -127,23 +127,7 @@ void Loader::walk(const SettingsNode& top) {
         if (node.key == "plugins")
             for (const auto& one : node.children) settings_.plugins.push_back({one.key, one});
         if (node.key == "scripts") scripts(node);
-        if (node.key == "resolver") {
-            check_keys(node, "resolver");
-            std::size_t dnssec = 1;
-            choice(node, "dnssec", {"off", "log", "on"}, dnssec);
-            settings_.resolver.dnssec = static_cast<Dnssec>(dnssec);
-            if (const auto* forward = node.find("forward"))
-                for (const auto& one : forward->children) {
-                    if (auto endpoint = parse_endpoint(one.key)) settings_.resolver.forward.push_back(*endpoint);
-                    else problem(one, "is no address:port");
-                }
-            if (const auto* stub = node.find("stub"))
-                for (const auto& one : stub->children) {
-                    if (auto endpoint = parse_endpoint(one.value))
-                        settings_.resolver.stub.emplace_back(one.key, *endpoint);
-                    else problem(one, "needs the server's address:port behind the zone");
-                }
-        }
+        if (node.key == "resolver") resolver(node);
         if (node.key == "intermediates")
             for (const auto& one : node.children) trust_file(one, one.key, settings_.intermediate_files);
         if (node.key == "tls_send_domain_secure_list") secure_list(node, settings_.send_list);
@@ -157,6 +141,37 @@ void Loader::walk(const SettingsNode& top) {
         if (node.key == "send_connector") send_connector(node);
         if (node.key == "accepted_domain") accepted_domain(node);
     }
+}
+
+void Loader::resolver(const SettingsNode& node) {
+    check_keys(node, "resolver");
+    auto& into = settings_.resolver;
+    std::size_t dnssec = 1;
+    choice(node, "dnssec", {"off", "log", "on"}, dnssec);
+    into.dnssec = static_cast<Dnssec>(dnssec);
+    settings_.resolver_place = {node.file, node.line};
+    if (const auto* given = node.find("dnssec")) settings_.resolver_place = {given->file, given->line};
+    if (const auto* anchor = node.find("trust_anchor")) {
+        into.trust_anchor = anchor->value;
+        into.trust_anchor_named = true;
+        settings_.resolver_place = {anchor->file, anchor->line};
+    }
+    if (const auto* forward = node.find("forward"))
+        for (const auto& one : forward->children) {
+            if (auto endpoint = parse_endpoint(one.key)) into.forward.push_back(*endpoint);
+            else problem(one, "is no address:port");
+        }
+    if (const auto* stub = node.find("stub"))
+        for (const auto& one : stub->children) {
+            if (auto endpoint = parse_endpoint(one.value)) into.stub.emplace_back(one.key, *endpoint);
+            else problem(one, "needs the server's address:port behind the zone");
+        }
+    if (const auto* insecure = node.find("insecure"))
+        for (const auto& one : insecure->children) {
+            const auto zone = entry(one, one.key);
+            if (zone.starts_with('.')) problem(one, "is a zone with all below it: write it without the dot in front");
+            else if (!zone.empty()) into.insecure.push_back(zone);
+        }
 }
 
 void Loader::scripts(const SettingsNode& node) {

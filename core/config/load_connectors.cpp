@@ -125,7 +125,13 @@ void Loader::send_connector(const SettingsNode& node) {
         }
     std::size_t chosen = 0;
     choice(node, "routing", {"dns"}, chosen);
-    if (const auto* host = node.find("smart_host")) connector.smart_host = host->value;
+    if (const auto* host = node.find("smart_host")) {
+        connector.smart_host = host->value;
+        const bool address = parse_range(host->value) && host->value.find('/') == std::string::npos;
+        if (!address && !mail::canonical_domain(host->value))
+            problem(*host, "\"" + host->value + "\" is no host name or address" +
+                               (host->value.find(':') == std::string::npos ? "" : "; its port is a key of its own"));
+    }
     take(node, "port", connector.port, parse_port, "a port number, 1 to 65535");
     chosen = 0;
     choice(node, "protocol", {"smtp", "lmtp"}, chosen);

@@ -31,6 +31,7 @@ private:
     void ranges(const SettingsNode& block, std::string_view key, std::vector<Range>& into);
     std::string entry(const SettingsNode& node, std::string_view text);
 
+    void resolver(const SettingsNode& node);
     void scripts(const SettingsNode& node);
     void secure_list(const SettingsNode& node, policy::SecureList& list);
     void certificate(const SettingsNode& node);

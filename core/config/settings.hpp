@@ -144,6 +144,9 @@ struct Resolver {
     std::vector<Endpoint> forward;                       // empty: the system's resolvers
     std::vector<std::pair<std::string, Endpoint>> stub;  // a zone, and who has it
     Dnssec dnssec = Dnssec::log;
+    std::string trust_anchor = "/usr/share/dns/root.key";  // Debian's dns-root-data
+    bool trust_anchor_named = false;                       // in the file, not by default
+    std::vector<std::string> insecure;                     // zones that are not validated
     bool operator==(const Resolver&) const = default;
 };
 
@@ -164,6 +167,7 @@ struct Settings {
     Place scripts_place;
     std::vector<std::string> script_http_hosts;  // "host" or "host:port", lower case
     Resolver resolver;
+    Place resolver_place;  // where its trust anchor is named, or dnssec, or nothing of it
     policy::SecureList send_list, receive_list;
     std::vector<Certificate> certificates;
     std::vector<Roots> roots;

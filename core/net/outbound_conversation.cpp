@@ -10,7 +10,6 @@ namespace postern::net {
 
 using smtp::ClientDo;
 
-static constexpr std::chrono::seconds write_time{180};  // RFC 5321 4.5.3.2.5
 static constexpr std::chrono::minutes longest_transaction{30};
 static constexpr std::uint64_t slowest_octets_per_second = 1024;
 static constexpr std::chrono::seconds probe_time{30};
@@ -77,7 +76,11 @@ awaitable<void> OutboundDelivery::flush(Stream& stream, smtp::ClientSession& mac
     log.sent(machine.take_said());
     auto output = machine.take_output();
     if (output.empty()) co_return;
-    if (!co_await stream.write(std::move(output), within(write_time)) && what != ClientDo::close) machine.peer_closed();
+    // RFC 5321 4.5.3.2.5 has 3 minutes for what a server reads where MAIL has 5; however slowly it does, in total too.
+    const auto until = std::min(within(connector_->reply_time * 3 / 5), transaction_until_);
+    const bool written = co_await stream.write(std::move(output), until);
+    const bool late = std::chrono::steady_clock::now() >= until;
+    if (!written && what != ClientDo::close) late ? machine.timed_out() : machine.peer_closed();
     renew_deadlines(machine);
 }
 

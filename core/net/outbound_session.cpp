@@ -73,15 +73,7 @@ awaitable<std::optional<smtp::ClientFailure>> OutboundDelivery::run(queue::Batch
     }
     if (!failure_) {
         until_ = within(most_time);
-        const auto candidates = co_await hosts();
-        for (const auto& host : candidates) {
-            if (!batch_ || std::chrono::steady_clock::now() > until_) break;
-            failure_.reset();
-            if (co_await try_host(host)) break;
-            note_failure(host);
-        }
-        if (candidates.empty() && !failure_)
-            fail({}, "4.4.1", "no mail host of " + destination_.domain + " can be reached");
+        co_await try_hosts();
     }
     if (!batch_) co_return std::nullopt;
     if (!failure_) fail({}, "4.4.1", "the connection ended");

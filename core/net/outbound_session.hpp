@@ -27,7 +27,6 @@ private:
         std::string name;
         asio::ip::address address;
         std::uint16_t port = 25;
-        std::uint16_t preference = 0;
     };
     struct Target {
         std::string name;
@@ -41,10 +40,11 @@ private:
     awaitable<bool> allowed(Event event, std::vector<Detail> details, const TlsFacts* tls);
     awaitable<std::vector<Target>> routed();
     awaitable<std::vector<Target>> exchangers();
-    awaitable<std::vector<Host>> hosts();
+    awaitable<std::optional<std::vector<Host>>> hosts_of(std::vector<Target> alike);
+    awaitable<void> try_hosts();
     Standing standing(const asio::ip::address& address) const;
     bool is_own_name(std::string_view name) const;
-    bool add_host(const Target& target, const asio::ip::address& address, std::vector<Host>& found);
+    bool add_hosts(const Target& target, const Addresses& addresses, std::vector<Host>& found);
     void all_ours();
     awaitable<bool> try_host(const Host& host);
     awaitable<bool> try_connection(const Host& host);

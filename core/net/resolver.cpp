@@ -1,108 +1,17 @@
-#include <unbound.h>
-
 #include <algorithm>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <net/await.hpp>
 #include <net/resolver.hpp>
 #include <random>
 
 namespace postern::net {
 
-namespace {
-constexpr int type_a = 1, type_mx = 15, type_aaaa = 28, class_in = 1, rcode_ok = 0, rcode_nxdomain = 3;
-constexpr std::chrono::milliseconds question_time{30000};
+static constexpr int type_a = 1, type_mx = 15, type_aaaa = 28, rcode_nxdomain = 3;
+static constexpr std::chrono::milliseconds question_time{30000}, laggards_time{5000};
 
-struct Records {
-    int rcode = 0;
-    std::vector<std::string> data;  // RDATA octets
-};
-
-struct Asked {
-    Answer<Records> answer = Answer<Records>::make();
-};
-}  // namespace
-
-struct Resolver::State : std::enable_shared_from_this<State> {
-    explicit State(asio::io_context& io) : loop(io), socket(io) {}
-    ~State() {
-        if (socket.is_open()) socket.release();
-        if (context) ub_ctx_delete(context);
-    }
-
-    void open(const config::Resolver& settings) {
-        context = ub_ctx_create();
-        if (!context) return;
-        ub_ctx_async(context, 1);
-        // Forwarders on loopback are meant (resolver { forward }).
-        ub_ctx_set_option(context, "do-not-query-localhost:", "no");
-        for (const auto& forward : settings.forward)
-            ub_ctx_set_fwd(context, (forward.address + "@" + std::to_string(forward.port)).c_str());
-        for (const auto& [zone, server] : settings.stub)
-            ub_ctx_set_stub(context, zone.c_str(), (server.address + "@" + std::to_string(server.port)).c_str(), 0);
-        if (settings.forward.empty()) ub_ctx_resolvconf(context, nullptr);
-        socket.assign(ub_fd(context));
-        wait();
-        begin();
-    }
-
-    // libunbound makes its event loop at the first question, and where no descriptor is left for that libevent ends the
-    // process. Now there are some: a name that it knows by itself is asked for, and nobody waits.
-    void begin() { ub_resolve_async(context, "localhost", type_a, class_in, nullptr, begun, nullptr); }
-    static void begun(void*, int, ub_result* result) {
-        if (result) ub_resolve_free(result);
-    }
-
-    void wait() {
-        socket.async_wait(asio::posix::stream_descriptor::wait_read, [weak = weak_from_this()](error_code error) {
-            auto self = weak.lock();
-            if (error || !self) return;
-            ub_process(self->context);
-            self->wait();
-        });
-    }
-
-    static void answered(void* data, int status, ub_result* result) {
-        std::unique_ptr<Asked> asked(static_cast<Asked*>(data));
-        if (status != 0 || !result) {
-            if (result) ub_resolve_free(result);
-            asked->answer.fail({"4.4.3", std::string("no answer from DNS: ") + ub_strerror(status)});
-            return;
-        }
-        Records records{result->rcode, {}};
-        for (int i = 0; result->data && result->data[i]; ++i)
-            records.data.emplace_back(result->data[i], static_cast<std::size_t>(result->len[i]));
-        ub_resolve_free(result);
-        asked->answer.give(std::move(records));
-    }
-
-    awaitable<Outcome<Records>> ask(std::string name, int type, std::chrono::milliseconds time = question_time) {
-        auto asked = std::make_unique<Asked>();
-        auto pending = asked->answer.pending();
-        auto self = shared_from_this();
-        asio::post(loop, [self, name, type, raw = asked.release()] {
-            const int status =
-                self->context ? ub_resolve_async(self->context, name.c_str(), type, class_in, raw, answered, nullptr)
-                              : UB_SERVFAIL;
-            if (status != 0) answered(raw, status, nullptr);
-        });
-        auto outcome = co_await answer_of(std::move(pending), time, "4.4.3");
-        if (outcome && outcome->rcode != rcode_ok && outcome->rcode != rcode_nxdomain) {
-            Failure failure{"4.4.3", "DNS answered with rcode " + std::to_string(outcome->rcode) + " for " + name};
-            co_return failure;
-        }
-        co_return outcome;
-    }
-
-    asio::io_context& loop;
-    asio::posix::stream_descriptor socket;
-    ub_ctx* context = nullptr;
-};
-
-Resolver::Resolver(asio::io_context& loop, const config::Resolver& settings) : state_(std::make_shared<State>(loop)) {
-    state_->open(settings);
+// ::ffff:127.0.0.1 is 127.0.0.1 to the kernel, and so it is to those who judge where mail may go.
+static asio::ip::address plain(const asio::ip::address& address) {
+    if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
 }
-
-Resolver::~Resolver() = default;
 
 // RDATA names come uncompressed from libunbound.
 static std::string wire_name(std::string_view wire) {
@@ -131,8 +40,7 @@ static std::vector<MxHost> parsed(const std::vector<std::string>& records) {
 }
 
 awaitable<Outcome<std::vector<MxHost>>> Resolver::mail_hosts(std::string domain) {
-    auto state = state_;
-    auto records = co_await state->ask(domain, type_mx);
+    auto records = co_await dns_.ask(domain, type_mx, "MX", question_time);
     if (!records) co_return records.failure;
     if (records->rcode == rcode_nxdomain) {
         Failure failure{"5.1.2", "the domain " + domain + " does not exist"};
@@ -140,41 +48,84 @@ awaitable<Outcome<std::vector<MxHost>>> Resolver::mail_hosts(std::string domain)
     }
     auto hosts = parsed(records->data);
     if (hosts.empty()) {
-        hosts.push_back({0, domain});  // RFC 5321 5.1: the implicit MX
-    } else if (hosts.size() == 1 && hosts.front().name.empty()) {
+        // RFC 5321 5.1: the implicit MX, at the name where CNAMEs end.
+        hosts.push_back({0, records->canonical.empty() ? domain : records->canonical});
+        co_return hosts;
+    }
+    std::erase_if(hosts, [](const MxHost& host) { return host.name.empty(); });
+    if (hosts.empty()) {
         Failure failure{"5.1.10", "the domain " + domain + " takes no mail (null MX, RFC 7505)"};
         co_return failure;
     }
-    std::erase_if(hosts, [](const MxHost& host) { return host.name.empty(); });
     co_return hosts;
 }
 
+struct Resolver::Gathering {
+    explicit Gathering(const asio::any_io_executor& executor, std::size_t questions)
+        : answers(questions, Failure{"4.4.3", "DNS gave no answer in time"}), left(questions), change(executor) {}
+    std::vector<Outcome<DnsRecords>> answers;  // of each host AAAA, then A
+    std::size_t left;
+    bool found = false;
+    asio::steady_timer change;
+};
+
+awaitable<void> Resolver::gather(std::shared_ptr<Gathering> into, std::size_t number, std::string host, bool six) {
+    auto answer = co_await dns_.ask(host, six ? type_aaaa : type_a, six ? "AAAA" : "A", question_time);
+    into->found |= answer && !answer->data.empty();
+    into->answers[number] = std::move(answer);
+    --into->left;
+    into->change.cancel();
+}
+
 template <class Address>
-static void append(std::vector<asio::ip::address>& found, const std::vector<std::string>& records) {
+static void append(Addresses& found, const Outcome<DnsRecords>& answer) {
+    if (!answer) return;
     typename Address::bytes_type bytes;
-    for (const auto& data : records) {
+    for (const auto& data : answer->data) {
         if (data.size() != bytes.size()) continue;
         std::copy(data.begin(), data.end(), bytes.begin());
-        found.emplace_back(Address(bytes));
+        found.push_back(plain(Address(bytes)));
     }
 }
 
-awaitable<Outcome<std::vector<asio::ip::address>>> Resolver::addresses(std::string host) {
-    std::vector<asio::ip::address> found;
+static Outcome<Addresses> addresses_in(const std::string& host, const Outcome<DnsRecords>& six,
+                                       const Outcome<DnsRecords>& four) {
+    Addresses found;
     error_code error;
-    if (const auto literal = asio::ip::make_address(host, error); !error) {
-        found.push_back(literal);
-        co_return found;
+    if (const auto literal = asio::ip::make_address(host, error); !error) return Addresses{plain(literal)};
+    append<asio::ip::address_v4>(found, four);
+    append<asio::ip::address_v6>(found, six);
+    if (!found.empty()) return found;
+    if (!four) return four.failure;
+    if (!six) return six.failure;
+    return Failure{"5.4.4", "the host " + host + " has no address"};
+}
+
+awaitable<std::vector<Outcome<Addresses>>> Resolver::addresses(std::vector<std::string> hosts) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto gathering = std::make_shared<Gathering>(executor, 2 * hosts.size());
+    for (std::size_t number = 0; number < gathering->answers.size(); ++number) {
+        const auto& host = hosts[number / 2];
+        error_code not_literal;
+        asio::ip::make_address(host, not_literal);
+        if (!not_literal) {
+            gathering->found = true;
+            --gathering->left;
+            continue;
+        }
+        auto asking = gather(gathering, number, host, number % 2 == 0);
+        asio::co_spawn(executor, std::move(asking), asio::detached);
     }
-    auto state = state_;
-    auto six = co_await state->ask(host, type_aaaa);
-    auto four = co_await state->ask(host, type_a);
-    if (four) append<asio::ip::address_v4>(found, four->data);
-    if (six) append<asio::ip::address_v6>(found, six->data);
-    if (!found.empty()) co_return found;
-    Failure failure{"5.4.4", "the host " + host + " has no address"};
-    if (!four || !six) failure = {"4.4.3", "no whole answer from DNS for " + host};
-    co_return failure;
+    auto until = Deadline::max();
+    while (gathering->left > 0 && std::chrono::steady_clock::now() < until) {
+        if (gathering->found) until = std::min(until, within(laggards_time));
+        gathering->change.expires_at(until);
+        (void)co_await gathering->change.async_wait(no_throw);
+    }
+    std::vector<Outcome<Addresses>> found;
+    for (std::size_t i = 0; i < hosts.size(); ++i)
+        found.push_back(addresses_in(hosts[i], gathering->answers[2 * i], gathering->answers[2 * i + 1]));
+    co_return found;
 }
 
 namespace {
@@ -221,13 +172,12 @@ constexpr RecordType record_types[] = {{"A", type_a, address_text<asio::ip::addr
 
 awaitable<Outcome<std::vector<std::string>>> Resolver::records(std::string name, std::string type,
                                                                std::chrono::milliseconds time) {
-    auto state = state_;
     const auto* known = std::ranges::find(record_types, type, &RecordType::name);
     if (known == std::end(record_types)) {
         Failure failure{"dns-failed", "the record type " + type + " is not looked up"};
         co_return failure;
     }
-    auto asked = co_await state->ask(name, known->number, time);
+    auto asked = co_await dns_.ask(name, known->number, type, time);
     if (!asked) {
         Failure failure{"dns-failed", asked.failure.text};
         co_return failure;

@@ -11,9 +11,10 @@ using State = ClientSession::State;
 
 void State::after_greeting(const PeerReply& reply) {
     greeting = reply.text();
+    // What is said in clear speaks for no domain that must be proven: nobody in between has its mail bounced.
+    const bool for_good = reply.kind() == 5 && settings.tls != TlsPolicy::required;
     if (reply.kind() != 2)
-        return refuse_politely(
-            {{}, reply.kind() == 5 ? "5.3.2" : "4.3.2", "greeted with " + reply.text(), reply.kind() == 5});
+        return refuse_politely({{}, for_good ? "5.3.2" : "4.3.2", "greeted with " + reply.text(), for_good});
     send((settings.lmtp ? "LHLO " : "EHLO ") + settings.fqdn);
     expect(Awaited::ehlo);
 }

@@ -14,6 +14,7 @@ static RecipientOutcome outcome_of(const PeerReply& reply) {
                    : reply.kind() == 5 ? VerdictKind::reject
                                        : VerdictKind::defer;
     outcome.status = reply.enhanced.empty() ? std::to_string(reply.kind()) + ".0.0" : reply.enhanced;
+    if (reply.kind() == 3) outcome.status = "4.5.0";  // out of place here; RFC 3463 has no such class
     return outcome;
 }
 

@@ -82,7 +82,10 @@ void ClientSession::peer_closed() {
                s.data_sent ? "the connection was lost after the final dot" : "the server closed the connection");
 }
 
-void ClientSession::timed_out() { state_->fail({}, "4.4.2", "the server did not answer in time"); }
+void ClientSession::timed_out() {
+    state_->fail({}, "4.4.2",
+                 state_->in_body ? "the server did not take the message in time" : "the server did not answer in time");
+}
 
 void ClientSession::tls_established() {
     auto& s = *state_;

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from lab import dns
@@ -13,7 +14,8 @@ from lab.expect import check
 from lab.hostile import Hostile
 from lab.partners import CONTOSO, WOODGROVE, World
 
-HEARD = {}  # what a server heard that a check looks at
+HEARD = {'hung up': threading.Event()}  # what a server heard that a check looks at
+LONG = 'x' * 998 + '\r\n'
 
 
 def stripped(peer):
@@ -64,6 +66,14 @@ def early(peer):
         peer.say('250 ok')
     peer.raw(b'354 go\r\n250 2.0.0 taken\r\n')
     peer.until_closed()
+
+
+def deaf(peer):
+    peer.greet('SIZE')
+    while peer.hear() != 'DATA':
+        peer.say('250 ok')
+    peer.say('354 go')
+    HEARD['hung up'].wait(60)
 
 
 def lost(peer):
@@ -122,6 +132,8 @@ def servers(leaf, root):
         ('s-refused', refused, ['deferred:', 'starttls-refused', '454 4.7.0 not now']),
         ('s-injected', injected, ['deferred:', 'handshake-failed', 'behind its 220']),
         ('s-other-name', other_name(leaf, root), ['deferred:', 'name-mismatch']),
+        ('s-shut', says(b'554 5.3.2 no service\r\n'), ['deferred:', 'status=4.3.2', 'greeted with 554']),
+        ('shut', says(b'554 5.3.2 no service\r\n'), ['bounced:', 'status=5.3.2', 'greeted with 554']),
         ('endless', endless, ['deferred:', 'a reply without end']),
         ('no-code', says(b'hello\r\n'), ['deferred:', 'a reply without a code']),
         ('bare-lf', says(b'220 hello\n'), ['deferred:', 'a reply with a bare LF']),
@@ -130,6 +142,7 @@ def servers(leaf, root):
         ('dripping', dripping, ['deferred:', 'status=4.4.2', 'did not answer in time']),
         ('closed', lambda peer: None, ['deferred:', 'status=4.4.1', 'closed the connection']),
         ('early', early, ['deferred:', 'before it was sent']),
+        ('deaf', deaf, ['deferred:', 'status=4.4.2', 'did not take the message in time']),
         ('lost', lost, ['deferred:', 'status=4.4.2', 'lost after the final dot']),
         ('forgetful', forgetful(leaf, root), ['delivered:', 'tls="TLS']),
         ('old', old, ['delivered:']),
@@ -193,7 +206,8 @@ class Hostiles(World):
 
     def relay(self, subject, *recipients):
         with Sender(self.contoso, leaf=self.hub, source='127.0.3.1') as session:
-            session.sendmail('bob@contoso.com', recipients, message('bob@contoso.com', recipients[0], subject))
+            body = LONG * 16000 if subject == 'deaf' else 'Good morning.'  # more than socket buffers hold
+            session.sendmail('bob@contoso.com', recipients, message('bob@contoso.com', recipients[0], subject, body=body))
 
 
 def main():

@@ -8,7 +8,7 @@ import threading
 
 from .process import free_port
 
-A, CNAME, MX = 1, 5, 15
+A, CNAME, MX, AAAA, DS, DNSKEY = 1, 5, 15, 28, 43, 48
 SERVFAIL, NXDOMAIN = 2, 3
 
 
@@ -26,6 +26,36 @@ def address(text):
 
 def cname(target):
     return CNAME, wire_name(target)
+
+
+def address6(text):
+    return AAAA, socket.inet_pton(socket.AF_INET6, text)
+
+
+class Withholding:
+    """Passes questions on to a server, by UDP, and never answers those for the types of `withheld`."""
+    address = '127.0.0.1'
+
+    def __init__(self, behind, withheld):
+        self.socket, self.behind, self.withheld = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), behind, withheld
+        self.socket.bind((self.address, 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            query, who = self.socket.recvfrom(4096)
+            at = 12
+            while query[at]:
+                at += 1 + query[at]
+            if struct.unpack('>H', query[at + 1:at + 3])[0] not in self.withheld:
+                threading.Thread(target=self._pass_on, args=(query, who), daemon=True).start()
+
+    def _pass_on(self, query, who):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(10)
+            asking.sendto(query, (self.behind.address, self.behind.port))
+            self.socket.sendto(asking.recv(65535), who)
 
 
 class Names:

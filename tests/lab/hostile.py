@@ -79,7 +79,8 @@ class Connection:
 class Hostile:
     def __init__(self, address, port, script):
         self.script, self.connections = script, []
-        self.listener = socket.create_server((address, port))
+        family = socket.AF_INET6 if ':' in address else socket.AF_INET
+        self.listener = socket.create_server((address, port), family=family)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):

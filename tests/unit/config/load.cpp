@@ -124,3 +124,43 @@ TEST_CASE("the reference page is the table (posternd --print-reference > docs/co
     page << file.rdbuf();
     CHECK(page.str() == reference_page());
 }
+
+TEST_CASE("what DNS is validated by", "[config]") {
+    Folder folder;
+    const auto file = folder.write("postern.conf",
+                                   "fqdn mail1.contoso.com\nresolver {\n  dnssec on\n  trust_anchor /etc/anchors\n  "
+                                   "insecure {\n    Corp.Contoso.com\n  }\n}\n");
+    const auto loaded = load(file);
+    REQUIRE(loaded.settings);
+    const auto& resolver = loaded.settings->resolver;
+    CHECK(resolver.dnssec == Dnssec::on);
+    CHECK(resolver.trust_anchor == "/etc/anchors");
+    CHECK(resolver.trust_anchor_named);
+    CHECK(resolver.insecure == std::vector<std::string>{"corp.contoso.com"});
+    CHECK(loaded.settings->resolver_place.line == 4);
+    const auto plain = load(folder.write("plain.conf", "fqdn mail1.contoso.com\n"));
+    REQUIRE(plain.settings);
+    CHECK(plain.settings->resolver.dnssec == Dnssec::log);
+    CHECK(plain.settings->resolver.trust_anchor == "/usr/share/dns/root.key");
+    CHECK_FALSE(plain.settings->resolver.trust_anchor_named);
+    const auto all = problems_of(folder,
+                                 "fqdn mail1.contoso.com\nresolver {\n  dnssec maybe\n  insecure {\n    "
+                                 ".contoso.com\n    bad..name\n  }\n}\n");
+    CHECK(has(all, "postern.conf:3: dnssec: \"maybe\" is none of off, log, on"));
+    CHECK(has(all, "postern.conf:5: .contoso.com: is a zone with all below it"));
+    CHECK(has(all, "postern.conf:6: "));
+}
+
+TEST_CASE("a smart host is a name or an address, and its port stands apart", "[config]") {
+    Folder folder;
+    const auto told = [&](const std::string& host) {
+        return problems_of(folder, "fqdn mail1.contoso.com\nsend_connector Hub {\n  smart_host " + host + "\n}\n");
+    };
+    for (const auto* good : {"hub", "hub.contoso.com", "192.0.2.1", "2001:db8::1"})
+        CHECK_FALSE(has(told(good), "smart_host"));
+    CHECK(has(told("hub.contoso.com:2525"),
+              "postern.conf:3: smart_host: \"hub.contoso.com:2525\" is no host name or "
+              "address; its port is a key of its own"));
+    CHECK(has(told("hub..com"), "is no host name or address"));
+    CHECK(has(told("192.0.2.0/24"), "is no host name or address"));
+}

@@ -86,6 +86,16 @@ TEST_CASE("where TLS is required the envelope never travels in clear", "[client]
     CHECK(refused.session.failure()->token == "starttls-refused");
 }
 
+TEST_CASE("a greeting of 5xx is for good only where nothing has to be proven", "[client]") {
+    for (const auto policy : {TlsPolicy::none, TlsPolicy::opportunistic, TlsPolicy::required}) {
+        Script script(policy);
+        script.hear("554 5.3.2 no service\r\n");
+        REQUIRE(script.session.failure());
+        CHECK(script.session.failure()->permanent == (policy != TlsPolicy::required));
+        CHECK(script.session.failure()->status == (policy == TlsPolicy::required ? "4.3.2" : "5.3.2"));
+    }
+}
+
 TEST_CASE("text behind the 220 of STARTTLS breaks the session", "[client]") {
     Script script(TlsPolicy::opportunistic);
     script.hear("220 hi\r\n");
@@ -185,6 +195,15 @@ TEST_CASE("552 to RCPT means 452", "[client]") {
     script.hear("250 ok\r\n");
     CHECK(script.outcomes.at(0).kind == VerdictKind::defer);
     CHECK(script.outcomes.at(0).code == 552);
+}
+
+TEST_CASE("a reply out of place defers with a status that there is", "[client]") {
+    Offered script("SIZE", short_message());
+    script.hear("250 ok\r\n");
+    script.hear("354 go\r\n");
+    script.hear("250 ok\r\n");
+    CHECK(script.outcomes.at(0).kind == VerdictKind::defer);
+    CHECK(script.outcomes.at(0).status == "4.5.0");
 }
 
 TEST_CASE("what the sender asked about notices is passed on where the server knows DSN", "[client]") {
