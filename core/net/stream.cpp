@@ -65,11 +65,18 @@ void Stream::interrupt() {
 
 // To wait for a socket without reading costs an epoll_ctl each time; a read that waits costs none.
 awaitable<Stream::Received> Stream::receive(Deadline deadline) {
+    Received received;
+    if (broken_) {  // no event would come any more, but what it said last may be there
+        error_code error;
+        const auto count = socket_.read_some(asio::buffer(first_), error);
+        if (!error) received = {Read::data, with_rest(count)};
+        co_return received;
+    }
     auto self = shared_from_this();
     arm(deadline);
     auto [error, count] = co_await socket_.async_read_some(asio::buffer(first_), no_throw);
     deadline_ = nothing_awaited;
-    Received received;
+    broken_ = error && error != asio::error::operation_aborted;
     if (!error) received = {Read::data, with_rest(count)};
     else if (timed_out_) received.how = Read::timed_out;
     else received.how = error == asio::error::eof ? Read::closed : Read::failed;
@@ -126,7 +133,8 @@ bool Stream::poll(std::string& into) {
     error_code error;
     const auto count = socket_.read_some(asio::buffer(scratch), error);
     if (error == asio::error::would_block) return true;
-    if (error) return false;
+    broken_ = error.failed();
+    if (broken_) return false;
     if (!tls_) {
         into.append(scratch.data(), count);
         return true;
@@ -140,13 +148,15 @@ bool Stream::poll(std::string& into) {
 awaitable<bool> Stream::write_raw(Bytes octets, Deadline deadline) {
     error_code error;
     auto sent = socket_.write_some(asio::buffer(octets), error);
-    if (error && error != asio::error::would_block) co_return false;
+    broken_ |= error && error != asio::error::would_block;
+    if (broken_) co_return false;
     if (sent == octets.size()) co_return true;
     auto self = shared_from_this();
     arm(deadline);
     const auto rest = asio::buffer(octets) + sent;
     auto [failed, count] = co_await asio::async_write(socket_, rest, no_throw);
     deadline_ = nothing_awaited;
+    broken_ |= failed.failed();
     co_return !failed && sent + count == octets.size();
 }
 

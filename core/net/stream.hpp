@@ -60,6 +60,7 @@ private:
     static constexpr Deadline nothing_awaited = Deadline::max();
     Deadline deadline_ = nothing_awaited;
     bool timed_out_ = false, timer_runs_ = false;
+    bool broken_ = false;  // its end was met, or a write failed
     Ref<TlsSession> tls_;
     std::string local_, remote_, remote_address_;
 };
