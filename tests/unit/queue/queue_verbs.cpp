@@ -33,7 +33,7 @@ public:
     Result<QueuedMessage> load(const std::string& id) override { return under_->load(id); }
     void update(const QueuedMessage& message, Done done) override { under_->update(message, std::move(done)); }
     void remove(const std::string& id, Done done) override { under_->remove(id, std::move(done)); }
-    std::vector<MessageKey> keys() const override { return under_->keys(); }
+    Result<std::vector<MessageKey>> keys() const override { return under_->keys(); }
     Result<void> recover(const std::function<void(Waiting)>& found, std::vector<std::string>& damaged) override {
         return under_->recover(found, damaged);
     }
