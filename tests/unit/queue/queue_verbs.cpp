@@ -221,5 +221,5 @@ TEST_CASE("many are removed, each told once, and nothing of them is left", "[que
     CHECK(told.size() == 1200);
     CHECK(std::ranges::all_of(told, [](const auto& one) { return one.second == 1; }));
     CHECK(f.queue->size() == 0);
-    CHECK(f.spool->keys().empty());
+    CHECK(f.spool->keys()->empty());
 }
