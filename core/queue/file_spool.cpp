@@ -237,7 +237,7 @@ std::string read_whole(const std::string& path) {
 
 Result<QueuedMessage> FileSpool::load(const std::string& id) {
     if (::access(envelope(id).c_str(), R_OK) != 0) {
-        if (errno == ENOENT) return Problem{"spool-damaged", "no message " + id + " is in the spool"};
+        if (errno == ENOENT) return Problem{"not-in-spool", "no message " + id + " is in the spool"};
         return problem("cannot read", envelope(id));
     }
     return parse_envelope(read_whole(envelope(id)));
