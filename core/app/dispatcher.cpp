@@ -2,6 +2,7 @@
 #include <app/dispatcher.hpp>
 #include <app/queue_parts.hpp>
 #include <net/outbound.hpp>
+#include <utility>
 
 namespace postern::app {
 
@@ -12,6 +13,8 @@ static constexpr std::size_t most_under_way = 500;
 static constexpr std::chrono::seconds longest_sleep{30};
 // Under load something changes all the time, and what is warm takes it: a look each time would find nothing to do.
 static constexpr std::chrono::milliseconds between_looks{2};
+// Connections at work take what waits behind it; where something still waits after so long, they take too long.
+static constexpr std::chrono::seconds patience{1};
 
 void Dispatcher::start() {
     services_.queue.on_change([this] {
@@ -49,12 +52,17 @@ void Dispatcher::look() {
     if (stopped_) return;
     const auto now = std::chrono::system_clock::now();
     std::vector<queue::Destination> wanted;
+    auto behind = std::exchange(behind_, {});
     services_.queue.due(now, [&](const queue::Destination& destination, std::size_t waiting) {
         const auto found = active_.find(destination);
         const auto active = found == active_.end() ? 0 : found->second;
         const auto idle = active ? services_.warm.idle(destination) : 0;
         // Each look may add one: a burst opens connections as fast as it lasts, and what is warm serves the rest.
-        if (active - idle < waiting && (idle > 0 || active < concurrency(destination))) wanted.push_back(destination);
+        const bool free = idle > 0 || active < concurrency(destination);
+        const auto since = behind.emplace(destination, looked_at_).first->second;
+        const bool wants = free && (active - idle < waiting || looked_at_ - since >= patience);
+        if (free) behind_.emplace(destination, wants ? looked_at_ : since);
+        if (wants) wanted.push_back(destination);
         return under_way_ + wanted.size() < most_under_way;
     });
     for (const auto& destination : wanted)
@@ -62,6 +70,7 @@ void Dispatcher::look() {
     auto sleep = std::chrono::duration_cast<std::chrono::milliseconds>(longest_sleep);
     if (const auto next = services_.queue.next_due(); next && *next > now)
         sleep = std::min(sleep, std::chrono::ceil<std::chrono::milliseconds>(*next - now));
+    if (!behind_.empty()) sleep = std::min<std::chrono::milliseconds>(sleep, patience);
     timer_.expires_after(sleep);
     timer_.async_wait([this](net::error_code error) {
         if (!error) look();

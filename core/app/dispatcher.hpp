@@ -31,6 +31,7 @@ private:
     Current current_;
     net::asio::steady_timer timer_;
     std::map<queue::Destination, std::size_t> active_;
+    std::map<queue::Destination, std::chrono::steady_clock::time_point> behind_;  // since when those at work do not do
     std::size_t under_way_ = 0, turn_ = 0;
     bool stopped_ = false;
     std::chrono::steady_clock::time_point looked_at_{};
