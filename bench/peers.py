@@ -122,6 +122,7 @@ class OpenSmtpdServer(InView):
         # Its queue on the disk that is meant, not in the view's memory.
         queue = folder + '/queue'
         os.makedirs(queue)
+        os.chmod(queue, 0o711)
         self.command = 'sh', '-c', (f'mkdir -p /var/lib/opensmtpd/empty /var/spool/smtpd && mount --bind {queue} /var/spool/smtpd'
                                     ' && exec /usr/sbin/smtpd -d')
         conf = f'''listen on 127.0.0.1 port {self.port} hostname mail1.contoso.com

@@ -40,7 +40,7 @@ class Group:
 
     def wrap(self, command):
         """The command, on its core and in its group; with `syncs`, a file that names each call for stable storage."""
-        traced = ['strace', '-f', '-qq', '-e', 'trace=fsync,fdatasync,syncfs,sync_file_range,msync', '-o', self.syncs] if self.syncs else []
+        traced = ['strace', '-D', '-f', '-qq', '-e', 'trace=fsync,fdatasync,syncfs,sync_file_range,msync', '-o', self.syncs] if self.syncs else []
         pinned = ['taskset', '-c', SERVER_CORE, *traced, *command]
         return ['sh', '-c', f'echo $$ > {self.path}/cgroup.procs && exec "$@"', 'sh', *pinned] if self.path else pinned
 
