@@ -8,21 +8,13 @@
 #include <queue/envelope_text.hpp>
 #include <queue/log_spool.hpp>
 #include <queue/record.hpp>
+#include <unit/queue/folder.hpp>
 
 using namespace postern;
 using namespace postern::queue;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-    Folder() {
-        char path[] = "/tmp/postern-recovery-XXXXXX";
-        name = ::mkdtemp(path);
-    }
-    ~Folder() { fs::remove_all(name); }
-    std::string name;
-};
 
 LogOptions without_clock() {
     LogOptions options;

@@ -9,21 +9,13 @@
 #include <queue/envelope_text.hpp>
 #include <queue/log_parts.hpp>
 #include <queue/log_spool.hpp>
+#include <unit/queue/folder.hpp>
 
 using namespace postern;
 using namespace postern::queue;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-    Folder() {
-        char path[] = "/tmp/postern-log-XXXXXX";
-        name = ::mkdtemp(path);
-    }
-    ~Folder() { fs::remove_all(name); }
-    std::string name;
-};
 
 QueuedMessage message(const std::string& id, std::size_t size, unsigned recipients = 1) {
     QueuedMessage one;
