@@ -124,7 +124,9 @@ struct Peers {
             files += 2;
         }
         // The terms of the engine (plugins/tls-mutual/engine.cpp).
-        const char* terms = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-3DES-CBC";
+        const char* terms =
+            "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-3DES-CBC:%SERVER_PRECEDENCE:-CIPHER-ALL:+AES-128-GCM"
+            ":-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1";
         must(gnutls_priority_init(&priority, terms, nullptr) == 0, "priority");
     }
     std::unique_ptr<Alone> shake() const {
